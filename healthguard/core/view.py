@@ -1,0 +1,321 @@
+"""What people see of a pool: status, why and ready are views of one State."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from healthguard.core.dependencies import vetoing
+from healthguard.core.evidence import evidence, failure_sentence
+from healthguard.core.gates import (
+    DAY_MS,
+    Gate,
+    charges_within,
+    evaluate,
+    first_closed,
+    ledger_charges,
+)
+from healthguard.core.health import Tally
+from healthguard.core.model import DOWN, Instant
+from healthguard.core.orders import gate_row
+from healthguard.core.proposals import command
+from healthguard.core.releases import known_bad, status_of
+from healthguard.core.state import State, active, baking, health_of, in_use, mode, target
+from healthguard.core.telling import phase, ready
+from healthguard.core.text import iso
+
+View = dict[str, object]
+
+# What would have to change, by gate. {pool} and {target} are filled in.
+REMEDIES: Mapping[str, str] = {
+    "disabled": "remove the DISABLE file",
+    "link_unmanaged": "make the link a symlink to one of the pool's upstream files again",
+    "nginx_down": "start nginx",
+    "nginx_upgrading": "finish nginx's binary upgrade (QUIT the old master)",
+    "active_unknown": "`healthguard switch {pool} UPSTREAM` reloads nginx and proves what it uses",
+    "lost": "make link and nginx agree, then `healthguard ack {pool}`",
+    "starting": "wait for fresh verdicts on the active upstream",
+    "self_unhealthy": "this host must be well again; see the evidence",
+    "switch_in_flight": "wait for the switch under way",
+    "no_target": "`healthguard good {pool} UPSTREAM` vouches for a place to go back to",
+    "known_bad": "`healthguard clear {pool} {target}` if it is good again",
+    "unproven": "`healthguard good {pool} {target}` vouches for the release it runs",
+    "dependency_down": "the dependency must pass its probe",
+    "standby_not_up": "{target} must pass its probes",
+    "switcher_unavailable": "start healthguard-switcher.socket",
+    "config_invalid": "make `nginx -t` pass",
+    "min_down": "the active upstream must go on failing",
+    "cooldown": "wait for the cooldown to end",
+    "latched": "`healthguard ack {pool}`",
+    "forced": "the forced upstream must come up once",
+    "paused": "`healthguard resume {pool}`",
+    "mode": "set `mode: auto`, or `healthguard approve {pool}` while a proposal is open",
+}
+
+
+def pool_view(state: State, now: Instant) -> View:
+    """One pool's part of `status`."""
+    state = _at(state, now)
+    to = target(state)
+    gates = evaluate(state, to)
+    name, _ = phase(state, gates)
+    hold = first_closed(gates)
+    yes, gate = ready(gates)
+    here, how, problem = in_use(state)
+    memory = state.memory
+    vetoed = vetoing(state)
+    return {
+        "pool": state.policy.pool,
+        "active": here,
+        "active_since": iso(_wall(state, memory.active_since_ms)) if here is not None else None,
+        "active_how": how,
+        "active_problem": problem,
+        "link": state.link.upstream if state.link is not None else None,
+        "target": to,
+        "phase": name,
+        "hold": hold.name if hold is not None else None,
+        "hold_evidence": hold.evidence if hold is not None else "",
+        "mode": mode(state),
+        "standby": state.policy.standby,
+        "rollback_ready": yes,
+        "ready_gate": gate.name if gate is not None else None,
+        "ready_message": gate.evidence if gate is not None else "a rollback would succeed now",
+        "upstreams": {each: _upstream(state, each, here) for each in state.policy.upstreams},
+        "dependencies": {
+            each: _probe(tally) | {"vetoes": each in vetoed}
+            for each, tally in state.dependencies.items()
+        },
+        "proposal": proposal_view(state),
+        "bake": _bake(state),
+        "paused": _pause(state),
+        "latched": memory.ledger.latched_ms is not None,
+        "forced": memory.forced,
+        "lost": memory.lost or None,
+        "cooldown_until": _cooldown_until(state),
+        "budget": _budget(state),
+        "nginx": _nginx(state),
+        "gates": [gate_row(each) for each in gates],
+    }
+
+
+def why_view(state: State, now: Instant) -> View:
+    """One pool's part of `why`: status, the last decision, and what would have to change."""
+    state = _at(state, now)
+    pool, to, here = state.policy.pool, target(state), active(state)
+    gates = evaluate(state, to)
+    return {
+        **pool_view(state, now),
+        "last_decision": dict(state.memory.last_decision) or None,
+        "would_need": _would_need(state, gates),
+        "by_hand": _by_hand(state, to),
+        "failure": failure_sentence(state, here),
+        "first_fail": next(iter(evidence(state, here)), None),
+        "results": _results(state),
+        "remedies": {
+            gate.name: REMEDIES[gate.name].format(pool=pool, target=to or "the target")
+            for gate in gates
+            if gate.closed
+        },
+    }
+
+
+def ready_view(state: State, now: Instant) -> View:
+    """The answer to `ready`."""
+    state = _at(state, now)
+    yes, gate = ready(evaluate(state, target(state)))
+    return {
+        "pool": state.policy.pool,
+        "ready": yes,
+        "gate": gate.name if gate is not None else None,
+        "message": gate.evidence if gate is not None else "a rollback would succeed now",
+        "target": target(state),
+    }
+
+
+def _at(state: State, now: Instant) -> State:
+    boot_ms = max(now.boot_ms, state.at.boot_ms)
+    return replace(state, at=replace(now, boot_ms=boot_ms))
+
+
+def _wall(state: State, boot_ms: int | None) -> int | None:
+    """Wall time of a boot time, as this boot's clocks stand now."""
+    return None if boot_ms is None else state.at.wall_ms - state.at.boot_ms + boot_ms
+
+
+def _upstream(state: State, name: str, here: str | None) -> View:
+    upstream, memory = state.upstreams[name], state.memory
+    bad, release = known_bad(state, name), upstream.release
+    seen = [t.last_ms for t in upstream.probes.values() if t.last_ms is not None]
+    return {
+        "health": upstream.health,
+        "since": iso(_wall(state, upstream.since_ms)),
+        "role": "active" if name == here else "standby",
+        "release": release,
+        "release_status": status_of(state, name, release) if release is not None else None,
+        "known_bad": None if bad is None else {"reason": bad[1], "at": iso(_wall(state, bad[0]))},
+        "good": name in memory.good,
+        "stable": name == state.policy.stable,
+        "baking": baking(state, name),
+        "last_probe_wall_ms": _wall(state, max(seen)) if seen else None,
+        "probes": {probe: _probe(tally) for probe, tally in upstream.probes.items()},
+    }
+
+
+def _probe(tally: Tally) -> View:
+    last = tally.recent[-1] if tally.recent else None
+    return {
+        "health": tally.health,
+        "passes": tally.passes,
+        "fails": tally.fails,
+        "last": None
+        if last is None
+        else {
+            "result": last.outcome,
+            "reason": last.reason,
+            "status": last.status,
+            "latency_ms": round(last.latency_us / 1000, 1),
+            "at": iso(last.at.wall_ms),
+            "detail": last.detail,
+        },
+    }
+
+
+def _results(state: State) -> View:
+    """The last results of every probe, oldest first: more than `last` tells."""
+    return {
+        "upstreams": {
+            name: {probe: _strip(tally) for probe, tally in upstream.probes.items()}
+            for name, upstream in state.upstreams.items()
+        },
+        "dependencies": {name: _strip(tally) for name, tally in state.dependencies.items()},
+    }
+
+
+def _strip(tally: Tally) -> list[View]:
+    return [
+        {
+            "result": each.outcome,
+            "reason": each.reason,
+            "latency_ms": round(each.latency_us / 1000, 1),
+            "at": iso(each.at.wall_ms),
+        }
+        for each in tally.recent
+    ]
+
+
+def _bake(state: State) -> View | None:
+    bake = state.memory.bake
+    if bake is None:
+        return None
+    return {
+        "upstream": bake.upstream,
+        "origin": bake.origin,
+        "until": iso(_wall(state, bake.until_ms)),
+        "remaining_ms": max(0, bake.until_ms - state.at.boot_ms),
+        "failed": bake.failed,
+        "forced": bake.forced,
+    }
+
+
+def proposal_view(state: State) -> View | None:
+    """The open proposal; None when there is none."""
+    proposal = state.memory.proposal
+    if proposal is None:
+        return None
+    return {
+        "id": proposal.proposal_id,
+        "pool": state.policy.pool,
+        "from": proposal.origin,
+        "to": proposal.to,
+        "opened": iso(_wall(state, proposal.at_ms)),
+        "reason": proposal.reason,
+        "gates": list(proposal.gates),
+        "command": command(state, proposal),
+        "evidence": evidence(state, proposal.origin),
+    }
+
+
+def releases_view(state: State, now: Instant) -> View:
+    """The ledger: what is known of each release on each upstream, the latest last."""
+    state = _at(state, now)
+    return {
+        "pool": state.policy.pool,
+        "configured": state.policy.releases,
+        "upstreams": {
+            name: {
+                "running": state.upstreams[name].release,
+                "releases": [
+                    {
+                        "release": release,
+                        "status": status_of(state, name, release),
+                        "since": iso(_wall(state, note.since_ms)),
+                        "reason": note.reason,
+                    }
+                    for release, note in state.memory.releases.get(name, {}).items()
+                ],
+            }
+            for name in state.policy.upstreams
+        },
+    }
+
+
+def _pause(state: State) -> View | None:
+    pause = state.memory.pause
+    if pause is None:
+        return None
+    until = iso(_wall(state, pause.until_ms))
+    return {"until": until, "reason": pause.reason, "by": pause.by}
+
+
+def _cooldown_until(state: State) -> str | None:
+    charges = ledger_charges(state)
+    until = max(charges, default=0) + state.policy.rollback.cooldown_ms
+    return iso(_wall(state, until)) if charges and until > state.at.boot_ms else None
+
+
+def _budget(state: State) -> View:
+    rollback, charges = state.policy.rollback, ledger_charges(state)
+    return {
+        "used": charges_within(state, charges, rollback.budget_per_ms),
+        "of": rollback.budget_switches,
+        "per_ms": rollback.budget_per_ms,
+        "daily_used": charges_within(state, charges, DAY_MS),
+        "daily_of": rollback.daily_budget,
+    }
+
+
+def _nginx(state: State) -> View:
+    nginx = state.nginx
+    verdicts = [
+        not fact.gate for fact in state.tests.values() if fact.gate in ("", "config_invalid")
+    ]
+    return {
+        "state": nginx.state if nginx is not None else "unknown",
+        "detail": nginx.detail if nginx is not None else "",
+        "config_valid": all(verdicts) if verdicts else None,
+        "shutting_down": nginx.shutting_down if nginx is not None else 0,
+    }
+
+
+def _would_need(state: State, gates: tuple[Gate, ...]) -> list[str]:
+    """What would have to change for an automatic switch, one sentence each."""
+    pool, to, here = state.policy.pool, target(state), active(state)
+    needs = []
+    if here is not None and health_of(state, here) != DOWN:
+        fall = state.policy.bake.fall if baking(state, here) else state.policy.health.fall
+        needs.append(f"{here} would have to go down ({fall} fails in a row)")
+    for gate in gates:
+        if gate.closed:
+            remedy = REMEDIES[gate.name].format(pool=pool, target=to or "the target")
+            needs.append(f"{gate.name}: {remedy}")
+    return needs
+
+
+def _by_hand(state: State, to: str | None) -> list[str]:
+    """The commands with which a person does it: with the daemon, and without."""
+    pool = state.policy.pool
+    if to is None:
+        others = [name for name in state.policy.upstreams if name != active(state)]
+        to = others[0] if others else "UPSTREAM"
+    return [
+        f"healthguard switch {pool} {to} --reason TEXT",
+        f"healthguard switch {pool} {to} --reason TEXT --standalone",
+    ]
