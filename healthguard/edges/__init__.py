@@ -1,0 +1,1 @@
+"""One outside thing each; exceptions become values here. May import only healthguard.core."""

@@ -1,0 +1,1 @@
+"""nginx: its master, its links, tests of its configuration, and the switch."""
