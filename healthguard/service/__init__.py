@@ -1,0 +1,1 @@
+"""Asyncio, wiring and talking to people. May import edges and core."""

@@ -1,0 +1,19 @@
+"""The configuration: `load` a file, `parse` a text; strict, and all problems at once."""
+
+from healthguard.service.config.environment import SecretError, names_secret, resolve_env
+from healthguard.service.config.loading import load, parse
+from healthguard.service.config.problems import ConfigError, Problem
+from healthguard.service.config.settings import Config, DaemonSettings, PoolConfig
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "DaemonSettings",
+    "PoolConfig",
+    "Problem",
+    "SecretError",
+    "load",
+    "names_secret",
+    "parse",
+    "resolve_env",
+]

@@ -1,0 +1,57 @@
+"""What the talking parts (control API, page, telemetry) need of the daemon."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Protocol
+
+from healthguard.core.model import Actor, Outcome
+
+View = Mapping[str, object]  # JSON-ready
+
+
+class Guard(Protocol):
+    """The running daemon as the control API and the metrics see it."""
+
+    def pools(self) -> Iterable[str]:
+        """Names, in the order of the configuration."""
+
+    def status(self) -> View:
+        """Everything `healthguard status --json` shows."""
+
+    def pool(self, name: str) -> View:
+        """One pool's part of status. KeyError: no such pool."""
+
+    def why(self, name: str) -> View:
+        """One pool's part of status plus last decision, gates with evidence, what would help."""
+
+    def releases(self, name: str) -> View:
+        """The ledger of releases of one pool. KeyError: no such pool."""
+
+    def proposals(self) -> list[View]:
+        """The open proposals of all pools."""
+
+    def ready(self, name: str) -> View:
+        """``{"ready": bool, "gate": name or null, "message": sentence}``."""
+
+    async def order(
+        self,
+        pool: str,
+        verb: str,
+        actor: Actor,
+        *,
+        upstream: str | None = None,
+        reason: str = "",
+        force: bool = False,
+        dry_run: bool = False,
+        for_ms: int = 0,
+        proposal: str | None = None,
+    ) -> Outcome:
+        """Carry out one order and wait for its end."""
+
+    async def reload(self, actor: Actor) -> Outcome:
+        """Read the configuration again; a bad one changes nothing (code 2, all errors in data)."""
+
+    def events(self, since_wall_ms: int, pool: str | None = None) -> list[View]:
+        """Events kept in the event log since then, oldest first."""
+
+    def follow(self, pool: str | None = None) -> AsyncIterator[View]:
+        """Events from now on, as they happen."""
