@@ -1,0 +1,185 @@
+"""From the words on the command line to the verb that does it.
+
+Only the module of the verb asked for is imported: the command line starts in well under 100 ms.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from healthguard.cli.context import INTERRUPTED, OK, USAGE, Context
+from healthguard.cli.output import Output
+
+# verb -> (module of this package, what it does); in the order of the help text
+VERBS: dict[str, tuple[str, str]] = {
+    "status": ("reading", "pools, what is active, health, phase, hold, rollback readiness"),
+    "why": ("reading", "one screen: last decision, every gate, what would have to change"),
+    "ready": ("reading", "exit 0 if a rollback would succeed now, else 1 and the gate"),
+    "history": ("history", "events, past and coming"),
+    "releases": ("ledger", "what is known of each release: new, baking, good or bad"),
+    "proposals": ("ledger", "switches that wait for a person"),
+    "switch": ("orders", "make an upstream active"),
+    "rollback": ("orders", "make the target active"),
+    "approve": ("orders", "carry out the open proposal; judged again at that moment"),
+    "reject": ("orders", "close the open proposal; not asked again before a recovery"),
+    "pause": ("orders", "observe, do not act, for a while"),
+    "resume": ("orders", "end a pause"),
+    "ack": ("orders", "a person has looked: end a latch or a lost state"),
+    "good": ("orders", "vouch for an upstream as a place to go back to"),
+    "clear": ("orders", "forget that an upstream is known bad"),
+    "reload": ("orders", "read the configuration again"),
+    "replay": ("replay", "the record again: as it was, or under another configuration"),
+    "notify": ("local", "send a test message to a notifier"),
+    "init": ("init", "a first configuration from the nginx of this host; shows a diff"),
+    "check": ("local", "validate the configuration and this host"),
+    "run": ("local", "the daemon"),
+    "switcher": ("local", "the root service that moves traffic"),
+    "demo": ("local", "a sandbox that shows a bad release being rolled back"),
+}
+
+_EXIT_CODES = """\
+exit codes:
+  0  the thing asked for is true now
+  1  refused by a gate or wrong state; the gate is named on stderr
+  2  usage or configuration
+  3  no daemon reachable, or no permission
+  4  the switch was tried and undone
+  5  tried and could not be undone: a person must look
+  6  waited too long; the act goes on, its id is printed"""
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """How one verb is parsed and done. ``arguments`` declares them; ``run`` gives the exit code."""
+
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace, Context], int]
+    example: str
+    reads: bool = False
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code is the outcome."""
+    output = Output()
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(words, output)
+    except SystemExit as end:  # argparse: help or a usage error
+        return end.code if isinstance(end.code, int) else USAGE
+    except BrokenPipeError:
+        return OK
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(words: list[str], output: Output) -> int:
+    general = _parser("healthguard")
+    _add_general(general)
+    general.add_argument("-h", "--help", action="store_true")
+    general.add_argument("--version", action="store_true")
+    before, after = _split(words)
+    given = general.parse_args(before)
+    if getattr(given, "version", False):
+        from healthguard import __version__
+
+        output.line(f"healthguard {__version__}")
+        return OK
+    if given.help or after == ["help"]:
+        output.line(_help())
+        return OK
+    if not after:
+        output.error(_help())
+        return USAGE
+    return _verb(after[0], after[1:], given, output)
+
+
+def _verb(name: str, words: list[str], given: argparse.Namespace, output: Output) -> int:
+    if name not in VERBS:
+        output.error(_unknown(name))
+        return USAGE
+    module, summary = VERBS[name]
+    verb: Verb = importlib.import_module(f"healthguard.cli.{module}").VERBS[name]
+    parser = _parser(
+        f"healthguard {name}",
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example:\n  {verb.example}",
+    )
+    verb.arguments(parser)
+    _add_general(parser)
+    args = parser.parse_args(words, given)
+    context = Context(
+        output,
+        config=getattr(args, "config", None),
+        socket=getattr(args, "socket", None),
+        json=getattr(args, "json", False),
+    )
+    return verb.run(args, context)
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """The general options before the verb; the verb and what follows it."""
+    at = 0
+    while at < len(words) and words[at].startswith("-"):
+        at += 2 if words[at] in ("--config", "--socket") else 1
+    return words[:at], words[at:]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Short: the usage line and what is wrong with it."""
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"{self.prog}: {message}\n")
+
+
+def _parser(prog: str, description: str = "", epilog: str = "") -> argparse.ArgumentParser:
+    return _Parser(
+        prog=prog,
+        description=description,
+        epilog=epilog,
+        allow_abbrev=False,
+        add_help=bool(description),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_general(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("general")
+    missing = argparse.SUPPRESS  # so that what was said before the verb stays
+    group.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=missing,
+        help="configuration (HEALTHGUARD_CONFIG, else /etc/healthguard/healthguard.yaml)",
+    )
+    group.add_argument(
+        "--socket",
+        type=Path,
+        metavar="PATH",
+        default=missing,
+        help="the daemon's socket (else the one of the configuration)",
+    )
+    group.add_argument("--json", action="store_true", default=missing, help="answer as JSON")
+
+
+def _help() -> str:
+    verbs = "\n".join(f"  {name:<9} {summary}" for name, (_, summary) in VERBS.items())
+    return (
+        "usage: healthguard [--config FILE] [--socket PATH] VERB ...\n\n"
+        "Makes nginx use the other upstream when the active one is really down.\n\n"
+        f"verbs:\n{verbs}\n\n"
+        "`healthguard VERB --help` shows a verb's arguments and an example.\n\n"
+        f"{_EXIT_CODES}"
+    )
+
+
+def _unknown(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, VERBS, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"healthguard: there is no verb {name!r}.{hint}\nverbs: {' '.join(VERBS)}"

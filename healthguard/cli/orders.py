@@ -1,0 +1,327 @@
+"""Verbs that change something."""
+
+import argparse
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from healthguard.cli.context import (
+    INTERRUPTED,
+    OK,
+    USAGE,
+    WAITING,
+    Context,
+)
+from healthguard.cli.entry import Verb
+from healthguard.cli.output import part, text
+from healthguard.edges.client import Reply, Trouble
+from healthguard.service.control.when import duration_ms, duration_text
+
+_SPARE_S = 5.0  # the daemon answers at the end of the wait; its answer may take this long
+_POLL_S = 0.2
+
+
+def duration(value: str) -> int:
+    """An argument such as 5m, in milliseconds."""
+    try:
+        return duration_ms(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+# ------------------------------------------------------------------------------------ arguments
+
+
+def _pool(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pool", metavar="POOL")
+
+
+def _timeout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--timeout",
+        type=duration,
+        default=60_000,
+        metavar="D",
+        help="wait at most so long for the outcome, e.g. 90s (default 60s, at most 10m)",
+    )
+
+
+def _pool_upstream(parser: argparse.ArgumentParser) -> None:
+    _pool(parser)
+    parser.add_argument("upstream", metavar="UPSTREAM")
+
+
+def _switch_arguments(parser: argparse.ArgumentParser) -> None:
+    _pool_upstream(parser)
+    parser.add_argument("--reason", default="", metavar="TEXT", help="goes into the record")
+    parser.add_argument(
+        "--force", action="store_true", help="also to an upstream that is not up; still confirmed"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show the gates and test the switch; change nothing"
+    )
+    parser.add_argument(
+        "--standalone", action="store_true", help="without the daemon, under the same lock"
+    )
+    _timeout(parser)
+
+
+def _reasoned(parser: argparse.ArgumentParser) -> None:
+    _pool(parser)
+    parser.add_argument("--reason", default="", metavar="TEXT", help="goes into the record")
+
+
+def _rollback_arguments(parser: argparse.ArgumentParser) -> None:
+    _reasoned(parser)
+    _timeout(parser)
+
+
+def _approve_arguments(parser: argparse.ArgumentParser) -> None:
+    _reasoned(parser)
+    parser.add_argument(
+        "--id", default="", metavar="N", help="only this proposal, not one that took its place"
+    )
+    _timeout(parser)
+
+
+def _pools_or_all(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pools", nargs="*", metavar="POOL")
+    parser.add_argument("--all", action="store_true", help="every pool")
+
+
+def _pause_arguments(parser: argparse.ArgumentParser) -> None:
+    _pools_or_all(parser)
+    parser.add_argument(
+        "--for", dest="length", type=duration, required=True, metavar="D", help="e.g. 30m"
+    )
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; others will see it")
+
+
+def _clear_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pool", nargs="?", metavar="POOL")
+    parser.add_argument("upstream", nargs="?", metavar="UPSTREAM")
+    parser.add_argument("--all", action="store_true", help="every mark (of POOL, if given)")
+
+
+def _reload_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="also until pools in the middle of a switch have taken the new configuration",
+    )
+    _timeout(parser)
+
+
+# ------------------------------------------------------------------------------------ doing it
+
+
+def _switch(args: argparse.Namespace, context: Context) -> int:
+    if args.standalone:
+        return _standalone(args, context)
+    body: dict[str, object] = {"to": args.upstream}
+    if args.reason:
+        body["reason"] = args.reason
+    if args.force:
+        body["force"] = True
+    if args.dry_run:
+        body["dry_run"] = True
+    return _order(context, args.pool, "switch", body, args.timeout)
+
+
+def _standalone(args: argparse.Namespace, context: Context) -> int:
+    from healthguard.service import standalone
+
+    outcome = standalone.switch(
+        context.config_path(), args.pool, args.upstream, args.reason, args.force, args.dry_run
+    )
+    if context.json:
+        context.output.json({**outcome.data, "exit_code": outcome.code, "message": outcome.message})
+    elif outcome.code == OK:
+        _say_done(context, outcome.message, outcome.data)
+    if outcome.code != OK:
+        context.say_outcome(outcome.code, outcome.error, outcome.message, args.pool)
+    return int(outcome.code)
+
+
+def _rollback(args: argparse.Namespace, context: Context) -> int:
+    body = {"reason": args.reason} if args.reason else {}
+    return _order(context, args.pool, "rollback", body, args.timeout)
+
+
+def _approve(args: argparse.Namespace, context: Context) -> int:
+    given = {"id": args.id, "reason": args.reason}
+    body = {name: value for name, value in given.items() if value}
+    return _order(context, args.pool, "approve", body, args.timeout)
+
+
+def _reject(args: argparse.Namespace, context: Context) -> int:
+    body = {"reason": args.reason} if args.reason else {}
+    return _order(context, args.pool, "reject", body)
+
+
+def _pause(args: argparse.Namespace, context: Context) -> int:
+    body = {"for": duration_text(args.length), "reason": args.reason}
+    return _each(args, context, "pause", body)
+
+
+def _resume(args: argparse.Namespace, context: Context) -> int:
+    return _each(args, context, "resume", {})
+
+
+def _ack(args: argparse.Namespace, context: Context) -> int:
+    return _order(context, args.pool, "ack", {})
+
+
+def _good(args: argparse.Namespace, context: Context) -> int:
+    return _order(context, args.pool, "good", {"upstream": args.upstream})
+
+
+def _clear(args: argparse.Namespace, context: Context) -> int:
+    if args.all and args.upstream is None:
+        return _clear_all(args, context)
+    if args.all or args.upstream is None:
+        context.output.error("healthguard clear: name POOL UPSTREAM, or [POOL] --all")
+        return USAGE
+    return _order(context, args.pool, "clear", {"upstream": args.upstream})
+
+
+def _clear_all(args: argparse.Namespace, context: Context) -> int:
+    reply = context.read("pools", args.pool) if args.pool else context.read("status")
+    if isinstance(reply, int):
+        return reply
+    pools = {args.pool: reply.body} if args.pool else part(reply.body, "pools")
+    marked = [
+        (pool, upstream)
+        for pool, view in (pools.items() if isinstance(pools, Mapping) else ())
+        for upstream, each in (view.get("upstreams") or {}).items()
+        if each.get("known_bad")
+    ]
+    if not marked:
+        context.output.line("no upstream is known bad")
+    codes = [_order(context, pool, "clear", {"upstream": name}) for pool, name in marked]
+    return max(codes, default=OK)
+
+
+def _each(args: argparse.Namespace, context: Context, verb: str, body: dict[str, object]) -> int:
+    """The same order for several pools; the worst outcome is the exit code."""
+    if bool(args.pools) == args.all:
+        context.output.error(f"healthguard {verb}: name POOL..., or --all")
+        return USAGE
+    pools = args.pools
+    if args.all:
+        reply = context.read("status")
+        if isinstance(reply, int):
+            return reply
+        pools = list(part(reply.body, "pools") or ())  # type: ignore[call-overload]
+    return max([_order(context, pool, verb, body) for pool in dict.fromkeys(pools)], default=OK)
+
+
+def _reload(args: argparse.Namespace, context: Context) -> int:
+    deadline = time.monotonic() + args.timeout / 1_000
+    code = _send(context, ("reload",), {}, args.timeout, "")
+    while code == OK and args.wait:
+        reply = context.read("status")
+        if isinstance(reply, int):
+            return reply
+        pools = part(reply.body, "pools")
+        views = pools.values() if isinstance(pools, Mapping) else ()
+        busy = [text(view.get("pool")) for view in views if view.get("phase") == "switching"]
+        if not busy:
+            return OK
+        if time.monotonic() > deadline:
+            context.output.error(f"still waiting for the switch of {', '.join(busy)} to end")
+            return WAITING
+        time.sleep(_POLL_S)
+    return code
+
+
+def _order(
+    context: Context, pool: str, verb: str, body: Mapping[str, object], wait_ms: int = 60_000
+) -> int:
+    return _send(context, ("pools", pool, verb), body, wait_ms, pool)
+
+
+def _send(
+    context: Context, parts: tuple[str, ...], body: Mapping[str, object], wait_ms: int, pool: str
+) -> int:
+    client = context.client()
+    try:
+        reply = client.post(
+            *parts,
+            body=body,
+            wait=duration_text(wait_ms),
+            timeout_s=wait_ms / 1_000 + _SPARE_S,
+        )
+    except KeyboardInterrupt:
+        context.output.error("not waiting any longer; what was begun goes on")
+        return INTERRUPTED
+    if isinstance(reply, Trouble):
+        return _no_outcome(context, client.path, reply, pool) or context.no_answer(client, reply)
+    if context.json:
+        context.output.json(reply.body)
+    if reply.body.get("exit_code") == WAITING:
+        return _waiting(context, reply, pool)
+    if reply.status != 200:
+        return context.refused(reply, pool)
+    if not context.json:
+        _say_done(context, reply.body.get("message"), reply.body, pool)
+    return OK
+
+
+def _no_outcome(context: Context, path: object, trouble: Trouble, pool: str) -> int:
+    """The order was sent and no outcome came back: it may well be carried out. 0: not so."""
+    if not trouble.sent:
+        return 0
+    context.output.error(
+        f"healthguard: sent to {path}, but no outcome came back: {trouble.message}\n"
+        f"  it may have been carried out; see: healthguard why {pool}".rstrip()
+    )
+    return WAITING
+
+
+def _waiting(context: Context, reply: Reply, pool: str) -> int:
+    name = text(reply.body.get("id"))
+    context.output.error(
+        f"waiting: {name}: {text(reply.body.get('message'))}\n"
+        f"  follow it: healthguard history {pool} --follow"
+    )
+    if not context.json:
+        context.output.line(name)
+    return WAITING
+
+
+def _say_done(context: Context, message: object, data: Mapping[str, Any], pool: str = "") -> None:
+    prefix = f"{pool}: " if pool else ""
+    context.output.line(f"{prefix}{text(message) if message else 'done'}")
+    for warning in data.get("warnings") or ():
+        context.output.error(f"warning: {text(warning)}")
+    gates = data.get("gates")
+    if gates:
+        from healthguard.cli.render_why import gate_lines
+
+        for line in gate_lines(context.output, gates):
+            context.output.line(line)
+
+
+VERBS: Mapping[str, Verb] = {
+    "switch": Verb(
+        _switch_arguments, _switch, "healthguard switch threader green --reason 'release 42'"
+    ),
+    "rollback": Verb(
+        _rollback_arguments,
+        _rollback,
+        "healthguard rollback threader --reason 'errors in checkout'",
+    ),
+    "approve": Verb(_approve_arguments, _approve, "healthguard approve threader"),
+    "reject": Verb(
+        _reasoned, _reject, "healthguard reject threader --reason 'repairing it in place'"
+    ),
+    "pause": Verb(
+        _pause_arguments, _pause, "healthguard pause threader --for 30m --reason 'database upgrade'"
+    ),
+    "resume": Verb(_pools_or_all, _resume, "healthguard resume threader"),
+    "ack": Verb(_pool, _ack, "healthguard ack threader"),
+    "good": Verb(_pool_upstream, _good, "healthguard good threader blue"),
+    "clear": Verb(_clear_arguments, _clear, "healthguard clear threader green"),
+    "reload": Verb(_reload_arguments, _reload, "healthguard reload --wait"),
+}

@@ -1,0 +1,95 @@
+"""Verbs that only look: status, why, ready."""
+
+import argparse
+import time
+from collections.abc import Mapping
+
+from healthguard.cli.context import OK, REFUSED, Context
+from healthguard.cli.entry import Verb
+from healthguard.cli.output import text
+from healthguard.cli.remedies import remedy
+
+_REDRAW_S = 1.0
+
+
+def _status_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pool", nargs="?", metavar="POOL")
+    parser.add_argument("--watch", action="store_true", help="again each second, until Ctrl-C")
+
+
+def _status(args: argparse.Namespace, context: Context) -> int:
+    if not args.watch:
+        return _status_once(args.pool, context)
+    try:
+        return _watch(args.pool, context)
+    except KeyboardInterrupt:
+        context.output.line()
+        return OK
+
+
+def _watch(pool: str | None, context: Context) -> int:
+    """Until Ctrl-C or a broken pipe. A daemon that goes away may come back."""
+    while not context.output.broken:
+        if context.output.terminal and not context.json:
+            context.output.line("\x1b[H\x1b[2J" + time.strftime("%H:%M:%S") + "  (Ctrl-C ends)")
+        _status_once(pool, context)
+        time.sleep(_REDRAW_S)
+    return OK
+
+
+def _status_once(pool: str | None, context: Context) -> int:
+    reply = context.read("pools", pool) if pool else context.read("status")
+    if isinstance(reply, int):
+        return reply
+    if context.json:
+        context.output.json(reply.body)
+        return OK
+    from healthguard.cli import render_status
+
+    view = {"pools": {pool: reply.body}} if pool else reply.body
+    for line in render_status.lines(context.output, view, details=bool(pool)):
+        context.output.line(line)
+    return OK
+
+
+def _pool(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pool", metavar="POOL")
+
+
+def _why(args: argparse.Namespace, context: Context) -> int:
+    reply = context.read("pools", args.pool, "why")
+    if isinstance(reply, int):
+        return reply
+    if context.json:
+        context.output.json(reply.body)
+        return OK
+    from healthguard.cli import render_why
+
+    for line in render_why.lines(context.output, args.pool, reply.body):
+        context.output.line(line)
+    return OK
+
+
+def _ready(args: argparse.Namespace, context: Context) -> int:
+    reply = context.read("pools", args.pool, "ready")
+    if isinstance(reply, int):
+        return reply
+    ready = reply.body.get("ready") is True
+    gate, message = text(reply.body.get("gate")), text(reply.body.get("message"))
+    if context.json:
+        context.output.json(reply.body)
+    elif ready:
+        context.output.line(f"ready: {message}" if message != "-" else "ready")
+    if ready:
+        return OK
+    context.output.error(f"not ready: {gate}: {message}")
+    if help_line := remedy(gate, args.pool):
+        context.output.error(f"  what to do: {help_line}")
+    return REFUSED
+
+
+VERBS: Mapping[str, Verb] = {
+    "status": Verb(_status_arguments, _status, "healthguard status --watch"),
+    "why": Verb(_pool, _why, "healthguard why threader"),
+    "ready": Verb(_pool, _ready, "healthguard ready threader && deploy-green.sh"),
+}

@@ -1,0 +1,16 @@
+"""What a person can do about a closed gate. The words are the core's own."""
+
+# A switch with --force passes these. (It passes more, but for those it is no advice.)
+_FORCIBLE = ("standby_not_up", "disabled")
+
+
+def remedy(gate: str, pool: str) -> str:
+    """One line on what to do, "" for an unknown gate."""
+    from healthguard.core.view import REMEDIES
+
+    if gate == "no_proposal":
+        return "see what is open: healthguard proposals"
+    if gate not in REMEDIES:
+        return ""
+    line = REMEDIES[gate].format(pool=pool, target="the other upstream")
+    return f"{line}; or, at your own risk, switch --force" if gate in _FORCIBLE else line
