@@ -1,0 +1,134 @@
+"""Two endpoints every two seconds: what the guard costs when nothing happens, and its start."""
+
+import os
+import socket
+import statistics
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from tests.bench.proc import cpu, rss_mb
+from tests.bench.programs import Guard, Haproxy, Nginx
+from tests.bench.report import Finding, Part
+from tests.bench.samples import install
+from tests.support.ports import free_port
+
+_APPS = """
+worker_processes 1;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    server {{ listen 127.0.0.1:{blue}; listen 127.0.0.1:{green}; location / {{ return 200 ok; }} }}
+}}
+"""
+_HAPROXY = """
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 5s
+    timeout server 5s
+    timeout check 2s
+frontend site
+    bind 127.0.0.1:{port}
+    default_backend app
+backend app
+    option httpchk
+    http-check send meth GET uri /healthz ver HTTP/1.1 hdr Host app
+    http-check expect status 200-299
+    default-server inter 2s fall 3 rise 2
+    server blue 127.0.0.1:{blue} check
+    server green 127.0.0.1:{green} check backup
+"""
+METHOD = """
+One pool of two upstreams, the samples of `nginx/` and the defaults of the configuration (interval
+2 s, marker, metrics on), against HAProxy with the same two checks; {span:g} s after a warm-up of
+{warm:g} s. First probe: from the start of the process to the connection at the upstream, {starts}
+starts.
+"""
+
+
+def measure(root: Path, python: str, *, warm: float, span: float, starts: int) -> Part:
+    """Run it; some {warm} + {span} + 2 x {starts} seconds."""
+    ports = {"blue": free_port(), "green": free_port()}
+    with ExitStack() as stack:
+        root.mkdir(parents=True)
+        stack.enter_context(Nginx(root, "apps", _APPS.format(**ports)))
+        site = install(root / "site", "plain", ports)
+        stack.enter_context(site.nginx)
+        guard = Guard(root / "guard", _config(site.pool(ports), site.nginx), python)
+        stack.enter_context(guard)
+        text = _HAPROXY.format(port=free_port(), **ports)
+        haproxy = stack.enter_context(Haproxy(root, "haproxy", text))
+        time.sleep(warm)
+        ours, theirs = cpu(guard.pid), cpu(haproxy.pid)
+        time.sleep(span)
+        cost, other = cpu(guard.pid) - ours, cpu(haproxy.pid) - theirs
+        memory = rss_mb(guard.pid), rss_mb(haproxy.pid)
+        guard.end()
+        first = sorted(_first_probe(root / f"start{n}", site, python) for n in range(starts))
+    return _part(
+        METHOD.format(warm=warm, span=span, starts=starts), span, cost.own, other.own, memory, first
+    )
+
+
+def _config(pool: dict[str, Any], nginx: Nginx) -> dict[str, Any]:
+    return {
+        "nginx": {"config": str(nginx.config), "reload": "signal"},
+        "daemon": {"http": f"127.0.0.1:{free_port()}"},
+        "pools": {"threader": pool},
+    }
+
+
+def _first_probe(root: Path, site: Any, python: str) -> float:
+    """Milliseconds from the start of the process to its first connection."""
+    with socket.socket() as blue, socket.socket() as green:
+        ports = {}
+        for name, listener in (("blue", blue), ("green", green)):
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            ports[name] = listener.getsockname()[1]
+        blue.settimeout(20)
+        guard = Guard(root, _config(site.pool(ports), site.nginx), python)
+        began = time.monotonic()
+        pid = os.posix_spawn(guard.argv[0], guard.argv, os.environ, file_actions=_QUIET)
+        try:
+            connection, _ = blue.accept()
+            took = time.monotonic() - began
+            connection.close()
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(pid, 15)
+            os.waitpid(pid, 0)
+    return took * 1000
+
+
+_QUIET = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
+
+
+def _part(
+    method: str,
+    span: float,
+    ours: float,
+    theirs: float,
+    memory: tuple[float, float],
+    first: list[float],
+) -> Part:
+    hour = 3.6 / span  # ms per span -> seconds per hour
+    middle, ratio = statistics.median(first), ours / theirs
+    return Part(
+        "Two endpoints every 2 s",
+        method,
+        ("", "healthguard", "HAProxy", "ratio"),
+        [
+            ("CPU s per hour", f"{ours * hour:.1f}", f"{theirs * hour:.1f}", f"{ratio:.2f}"),
+            ("RSS MB", f"{memory[0]:.1f}", f"{memory[1]:.1f}", f"{memory[0] / memory[1]:.2f}"),
+            ("first probe ms, median (min-max)",
+             f"{middle:.0f} ({first[0]:.0f}-{first[-1]:.0f})", "", ""),
+        ],
+        [
+            Finding("CPU, two endpoints every 2 s", f"{ratio:.2f} x HAProxy", "3", ratio <= 3),
+            Finding("RSS, two endpoints", f"{memory[0]:.1f} MB", "45 MB", memory[0] <= 45),
+            Finding("first probe after the start", f"{middle:.0f} ms", "400 ms", middle <= 400),
+        ],
+    )  # fmt: skip

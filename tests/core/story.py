@@ -1,0 +1,422 @@
+"""A pool's story as a dialogue: what the world says, and what the core answers, in order.
+
+``Story`` feeds events into the real ``step``. Everything it says is kept as short lines:
+
+    Test green! · Queue · Release · Switch blue->green · health blue down · hold standby_not_up
+    switch_started blue->green automatic · Reply o1 1 known_bad · ...
+
+``says(...)`` compares them, whole and in order, and fails with a diff. Wakes and Saves are not
+among them: ``wake`` is looked at where time matters, every Save is put through the codec.
+"""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from healthguard.core import events as ev
+from healthguard.core.codec import load_memory, save_memory
+from healthguard.core.gates import Gate, evaluate, first_closed
+from healthguard.core.memory import Memory
+from healthguard.core.model import (
+    Actor,
+    Answer,
+    BakePolicy,
+    Done,
+    Expect,
+    HealthPolicy,
+    Instant,
+    LinkFact,
+    NginxFact,
+    Outcome,
+    Policy,
+    RollbackPolicy,
+    TestFact,
+    UpstreamPolicy,
+)
+from healthguard.core.pool import begin, step
+from healthguard.core.state import State, target
+
+BOOT_MS = 10_000_000  # boot time at which a story begins: negative times would hide mistakes
+WALL_MS = 1_700_000_000_000
+PASS, FAIL = "pass", "fail"
+DANA = Actor("dana", 1000, 4711)
+SIGNAL = Actor("signal")
+
+
+def policy(
+    *names: str,
+    probes: Mapping[str, Mapping[str, Expect]] | None = None,
+    require: Mapping[str, int] | None = None,
+    health: Mapping[str, int] | None = None,
+    rollback: Mapping[str, int] | None = None,
+    bake: Mapping[str, Any] | None = None,
+    **rest: Any,
+) -> Policy:
+    """A policy with the defaults of the contract, but no start grace unless it is asked for."""
+    upstreams = {
+        name: UpstreamPolicy(
+            dict((probes or {}).get(name, {"health": Expect()})), (require or {}).get(name, 0)
+        )
+        for name in names or ("blue", "green")
+    }
+    return Policy(
+        "app",
+        upstreams,
+        health=HealthPolicy(**(health or {})),
+        rollback=RollbackPolicy(**{"start_grace_ms": 0, **(rollback or {})}),
+        bake=BakePolicy(**(bake or {})),
+        **rest,
+    )
+
+
+class Story:
+    """One pool and its world. Times are milliseconds since the story began."""
+
+    def __init__(self, pol: Policy | None = None, *, boot: str = "boot-1") -> None:
+        self.policy = pol or policy(stable="green")
+        self.now = 0
+        self.wall_shift = 0
+        self.boot = boot
+        self.boot_base = BOOT_MS
+        self.said: list[str] = []
+        self.records: list[ev.Record] = []
+        self.replies: dict[str, Outcome] = {}
+        self.disk: dict[str, Any] | None = None
+        self.wake = 0
+        self.orders = 0
+        self.link = LinkFact("blue", "", "link-0", WALL_MS - 1_000_000)
+        self.nginx = NginxFact("running", "", "100:1", WALL_MS - 900_000)
+        self.marker: str | None = None
+        self.marker_problem = ""
+        self.disabled: str | None = None
+        self.stamp = "files-0"
+        self.auto_test = True
+        self.auto_turn = True
+        self.auto_end: str | None = "completed"
+        self.tested_for: list[str] = []
+        self.runs: dict[str, str] = {}  # release by upstream: what its passes name
+        self.needs: dict[str, str] = {}  # dependency: how it answers in `live`
+        self.state: State = begin(self.instant, self.policy)
+
+    # ------------------------------------------------------------ time and events
+
+    @property
+    def instant(self) -> Instant:
+        return Instant(self.boot_base + self.now, WALL_MS + self.wall_shift + self.now)
+
+    def at(self, ms: int) -> "Story":
+        """It is ``ms`` now."""
+        assert ms >= self.now, "stories go forward"
+        self.now = ms
+        return self
+
+    def after(self, ms: int) -> "Story":
+        self.now += ms
+        return self
+
+    def send(self, event: ev.Event) -> "Story":
+        """One event, and whatever the world answers by itself."""
+        todo = [event]
+        while todo:
+            self.state, commands = step(self.state, todo.pop(0))
+            for command in commands:
+                todo.extend(self._carry_out(command))
+        return self
+
+    def _carry_out(self, command: ev.Command) -> list[ev.Event]:
+        match command:
+            case ev.Save(memory):
+                document = json.loads(json.dumps(save_memory(memory)))
+                assert load_memory(document) == memory
+                self.disk = document
+            case ev.Wake(at):
+                self.wake = at - self.boot_base
+            case ev.Test(upstream, urgent):
+                self.said.append(f"Test {upstream}{'!' if urgent else ''}")
+                self.tested_for.append(upstream)
+                if self.auto_test:
+                    return [self._tested(upstream)]
+            case ev.Queue():
+                self.said.append("Queue")
+                if self.auto_turn:
+                    return [ev.Turn(self.instant)]
+            case ev.Release():
+                self.said.append("Release")
+            case ev.Switch():
+                self.said.append(f"Switch {command.origin}->{command.to}")
+                self.switch = command
+                if self.auto_end is not None:
+                    return [self._end(self.auto_end)]
+            case ev.Reply(order, outcome):
+                assert order not in self.replies, f"{order} is answered twice"
+                self.replies[order] = outcome
+                self.said.append(f"Reply {order} {outcome.code} {outcome.error}".strip())
+            case ev.Record():
+                self.records.append(command)
+                self.said.append(line(command))
+        return []
+
+    # ------------------------------------------------------------ what the world says
+
+    def answer(self, upstream: str, answer: Answer, probe: str = "health") -> "Story":
+        return self.send(ev.Checked(self.instant, upstream, probe, answer))
+
+    def passes(
+        self, upstream: str, times: int = 1, every: int = 500, probe: str = "health"
+    ) -> "Story":
+        answer = Answer(4_000, 200, release=self.runs.get(upstream))
+        return self._each(upstream, answer, times, every, probe)
+
+    def fails(
+        self,
+        upstream: str,
+        times: int = 1,
+        every: int = 500,
+        reason: str = "refused",
+        probe: str = "health",
+    ) -> "Story":
+        return self._each(upstream, Answer(4_000, failure=reason), times, every, probe)
+
+    def unsure(self, upstream: str, times: int = 1, every: int = 500) -> "Story":
+        return self._each(upstream, Answer(0, inconclusive="no_descriptors"), times, every)
+
+    def _each(
+        self, upstream: str, answer: Answer, times: int, every: int, probe: str = "health"
+    ) -> "Story":
+        """The first one now, the others ``every`` ms after each other."""
+        for n in range(times):
+            self.after(every if n else 0).answer(upstream, answer, probe)
+        return self
+
+    def depends(self, name: str, how: str = PASS) -> "Story":
+        """A dependency answers now."""
+        failure = {PASS: None, FAIL: "refused"}[how]
+        return self.send(ev.DependencyChecked(self.instant, name, Answer(900, failure=failure)))
+
+    def look(self, **facts: Any) -> "Story":
+        """An observation of the world as it is; ``facts`` change it first."""
+        for name, value in facts.items():
+            assert hasattr(self, name), name
+            setattr(self, name, value)
+        return self.send(
+            ev.Observed(
+                self.instant,
+                self.link,
+                self.nginx,
+                self.instant.boot_ms,
+                self.marker,
+                self.marker_problem,
+                self.disabled,
+                self.stamp,
+            )
+        )
+
+    def hand_moves(self, to: str, *, reload: bool = True) -> "Story":
+        """Somebody else moves the link, and reloads nginx or forgets it."""
+        wall = WALL_MS + self.wall_shift + self.now
+        self.link = LinkFact(to, "", f"link-{self.now}-{to}", wall, "dana")
+        self.stamp = f"files-{self.now}"
+        if reload:
+            self.nginx = replace(self.nginx, workers_since_wall_ms=wall + 20)
+        return self
+
+    def _tested(self, upstream: str, gate: str = "", message: str = "no") -> ev.Tested:
+        ticket = None if gate else f"ticket-{upstream}-{self.now}"
+        fact = TestFact(self.instant, ticket, gate, message if gate else "", self.stamp, 9)
+        return ev.Tested(self.instant, upstream, fact)
+
+    def tested(self, upstream: str, refused: str = "", message: str = "no") -> "Story":
+        return self.send(self._tested(upstream, refused, message))
+
+    def turn(self) -> "Story":
+        return self.send(ev.Turn(self.instant))
+
+    def _end(self, outcome: str, gate: str = "", confirm: str = "") -> ev.SwitchFinished:
+        """The commit under way ends; link and workers become what its outcome means."""
+        attempt = self.state.memory.attempt
+        assert attempt is not None
+        moved = {"completed": attempt.to, "unclear": attempt.to, "lost": attempt.to}
+        if outcome != "refused" and outcome:
+            to = moved.get(outcome, self.switch.origin)
+            self.hand_moves(to or attempt.to, reload=outcome in ("completed", "undone"))
+        words = {"completed": "proven", "unclear": "unclear"}
+        done = Done(
+            outcome,
+            gate,
+            f"it {outcome}",
+            confirm or words.get(outcome, "refuted"),
+            {"total": 130},
+            link="" if outcome in ("refused", "lost", "") else self.link.identity,
+            master=self.nginx.master,
+        )
+        return ev.SwitchFinished(self.instant, attempt.switch_id, done)
+
+    def finished(self, outcome: str = "completed", gate: str = "") -> "Story":
+        return self.send(self._end(outcome, gate))
+
+    def order(self, verb: str, upstream: str | None = None, **how: Any) -> "Story":
+        """The next order (o1, o2, ...), by dana unless a signal gives it."""
+        self.orders += 1
+        actor = SIGNAL if how.get("trigger") == "signal" else DANA
+        reason = how.pop("reason", "because")
+        return self.send(
+            ev.Ordered(self.instant, f"o{self.orders}", verb, actor, upstream, reason, **how)
+        )
+
+    def doubt(self, reason: str) -> "Story":
+        return self.send(ev.HostDoubt(self.instant, reason))
+
+    def woke(self) -> "Story":
+        return self.send(ev.Woke(self.instant))
+
+    def configure(self, pol: Policy) -> "Story":
+        self.policy = pol
+        return self.send(ev.Configured(self.instant, pol))
+
+    # ------------------------------------------------------------ longer passages
+
+    def begins(self, memory: Memory | None = None) -> "Story":
+        """The daemon starts: memory, then a first look."""
+        return self.send(ev.Restored(self.instant, memory, self.boot)).look()
+
+    def steady(self) -> "Story":
+        """Started, both upstreams up, everything tested; nothing said so far matters."""
+        self.begins()
+        for _ in range(2):
+            for name, how in self.needs.items():
+                self.depends(name, how)
+            for name in self.policy.upstreams:
+                for probe in self.policy.upstreams[name].probes:
+                    self.passes(name, probe=probe)
+            self.after(500)
+        self.look()
+        return self.forget()
+
+    def restart(
+        self, away: int = 1_000, *, reboot: bool = False, wall: int | None = None
+    ) -> "Story":
+        """The daemon ends without a word, and starts again ``away`` ms later from the disk.
+
+        ``reboot``: in another boot of the host, with boot time from anew; ``wall``: what the
+        wall clock says has passed, if not ``away``.
+        """
+        self.after(away)
+        if reboot:
+            self.boot += "'"
+            self.boot_base = 50_000 - self.now
+            self.wall_shift += (wall if wall is not None else away) - away
+            fresh = WALL_MS + self.wall_shift + self.now
+            self.nginx = replace(self.nginx, master="9:9", workers_since_wall_ms=fresh)
+        self.state = begin(self.instant, self.policy)
+        memory = load_memory(self.disk) if self.disk is not None else None
+        self.send(ev.Restored(self.instant, memory, self.boot))
+        return self
+
+    def live(self, ms: int, *, look: bool = True, **health: str) -> "Story":
+        """``ms`` pass: an answer of each upstream every 500 ms, a look every second, wakes.
+
+        ``blue="fail"`` and so on; who is not named passes, ``"silent"`` does not answer.
+        """
+        end = self.now + ms
+        while self.now + 500 <= end:
+            if 0 < self.wake <= self.now + 500:
+                self.woke_at(self.wake)
+            self.at((self.now // 500 + 1) * 500)
+            for name, how in self.needs.items():
+                self.depends(name, how)
+            for name in self.policy.upstreams:
+                how = health.get(name, PASS)
+                if how == PASS:
+                    self.passes(name)
+                elif how == FAIL:
+                    self.fails(name)
+                elif how == "unsure":
+                    self.unsure(name)
+            if look and self.now % 1_000 == 0:
+                self.look()
+        return self.at(max(end, self.now))
+
+    def woke_at(self, ms: int) -> None:
+        self.wake = 0
+        self.at(max(ms, self.now)).woke()
+
+    # ------------------------------------------------------------ what the core said
+
+    def forget(self) -> "Story":
+        """What was said until now is not asked about."""
+        self.said.clear()
+        self.records.clear()
+        return self
+
+    def says(self, *lines: str, only: tuple[str, ...] = ()) -> "Story":
+        """Exactly these lines were said, in this order. ``only``: of those that begin so."""
+        said = [each for each in self.said if not only or each.startswith(only)]
+        if said != list(lines):
+            diff = "\n".join(difflib.ndiff(list(lines), said))
+            raise AssertionError(f"at {self.now} ms, expected (-), said (+):\n{diff}")
+        return self.forget()
+
+    def quiet(self) -> "Story":
+        return self.says()
+
+    def never(self, *beginnings: str) -> "Story":
+        """Nothing that begins so was said."""
+        found = [each for each in self.said if each.startswith(beginnings)]
+        assert not found, f"at {self.now} ms: {found}"
+        return self
+
+    def record(self, event: str) -> Mapping[str, object]:
+        """The fields of the last ``event``."""
+        return next(each.fields for each in reversed(self.records) if each.event == event)
+
+    def gates(self, to: str | None = None) -> dict[str, Gate]:
+        return {gate.name: gate for gate in evaluate(self.state, to or target(self.state))}
+
+    def closed(self, to: str | None = None) -> list[str]:
+        return [gate.name for gate in self.gates(to).values() if gate.closed]
+
+    def hold(self) -> str | None:
+        gate = first_closed(tuple(self.gates().values()))
+        return gate.name if gate is not None else None
+
+    @property
+    def memory(self) -> Memory:
+        return self.state.memory
+
+    def health(self, upstream: str) -> str:
+        return self.state.upstreams[upstream].health
+
+
+def line(record: ev.Record) -> str:
+    """One event in one short line."""
+    fields, event = record.fields, record.event
+    match event:
+        case "health_changed":
+            return f"health {fields.get('upstream') or fields['dependency']} {fields['to']}"
+        case "hold_entered":
+            return f"hold {fields['gate']}"
+        case "hold_left":
+            return f"left {fields['gate']}"
+        case "readiness_changed":
+            return "ready" if fields["ready"] else f"not ready: {fields['gate']}"
+        case "switch_started" | "switch_completed" | "switch_undone" | "switch_lost":
+            gate = f" ({fields['gate']})" if fields.get("gate") else ""
+            return f"{event} {fields['from']}->{fields['to']} {fields['trigger']}{gate}"
+        case "would_switch":
+            return f"{event} {fields['from']}->{fields['to']}"
+        case "release_marked":
+            return f"mark {fields['upstream']} {fields['mark']}"
+        case "bake_started" | "bake_passed" | "bake_failed":
+            return f"{event} {fields['upstream']}"
+        case "order_received":
+            return f"order {fields['order']} {fields['verb']}"
+        case "order_refused":
+            return f"refused {fields['gate']}"
+        case "proposal_opened" | "proposal_closed":
+            again = f" reminder {fields['reminder']}" if "reminder" in fields else ""
+            return f"{event} {fields['from']}->{fields['to']}{again}"
+        case "link_changed":
+            return f"{event} {fields['from']}->{fields['to']}"
+    return event

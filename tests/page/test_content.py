@@ -1,0 +1,237 @@
+"""What the page says of pools in each state, and that nothing on it is markup of others."""
+
+from typing import Any
+
+import pytest
+
+from healthguard.service.page import pool as cards
+from healthguard.service.page import top
+from healthguard.service.page.events import listed
+from healthguard.service.page.judging import level, sentence, way_back
+from healthguard.service.page.snapshot import CARDS, Snapshots
+from healthguard.service.page.tree import html
+
+from .test_tree import EVIL
+from .views import AT, FakeGuard, pool, result, upstream
+
+DOWN: dict[str, Any] = {"blue": upstream("down", "active"), "green": upstream()}
+BOTH: dict[str, Any] = {"blue": upstream("down", "active"), "green": upstream("down")}
+BY_HAND: dict[str, Any] = {
+    "rollback_ready": False,
+    "ready_gate": "mode",
+    "ready_message": "mode is propose",
+    "mode": "propose",
+}
+NOT_READY: dict[str, Any] = {
+    "rollback_ready": False,
+    "ready_gate": "no_target",
+    "ready_message": "nothing is vouched for",
+}
+
+
+@pytest.mark.parametrize(
+    ("view", "grade", "said"),
+    [
+        (pool(), "good", "blue is active and up."),
+        (pool(phase="baking"), "warn", "blue is active and up, on probation."),
+        (pool(**NOT_READY), "warn", "blue is active and up."),
+        (pool(**NOT_READY, standby="stopped"), "good", "blue is active and up."),
+        (pool(**BY_HAND), "good", "blue is active and up."),
+        (
+            pool(**BY_HAND, phase="holding", hold="mode", upstreams=DOWN, proposal={"to": "green"}),
+            "bad",
+            "blue is active and DOWN; a switch to green waits for a person.",
+        ),
+        (pool(phase="starting", upstreams=DOWN), "warn", "waiting for fresh verdicts"),
+        (pool(phase="switching"), "warn", "A switch is under way."),
+        (pool(upstreams=DOWN), "bad", "down, a switch is near"),
+        (pool(upstreams=DOWN, phase="holding", hold="cooldown"), "bad", "holds back: cooldown"),
+        (
+            pool(upstreams=BOTH, phase="holding", hold="standby_not_up"),
+            "bad",
+            "BOTH blue AND green ARE DOWN",
+        ),
+        (pool(phase="holding", hold="nginx_down"), "bad", "cannot act: nginx_down"),
+        (pool(phase="lost", lost="undo failed"), "bad", "LOST: undo failed"),
+        (pool(latched=True), "bad", "blue is active and up."),
+        (pool(active=None), "bad", "not known which"),
+        (pool(paused={"until": AT, "reason": "x", "by": "m"}), "warn", "blue is active and up."),
+    ],
+)
+def test_a_pool_in_one_sentence(view: dict[str, Any], grade: str, said: str) -> None:
+    assert level(view) == grade
+    assert said in sentence(view)
+
+
+def test_way_back() -> None:
+    assert way_back(pool()) == ("good", "ready", "would go to green and succeed now")
+    assert way_back(pool(**NOT_READY)) == ("bad", "NOT ready", "no_target: nothing is vouched for")
+    assert way_back(pool(**BY_HAND))[:2] == ("plain", "by hand")
+    assert way_back(pool(**NOT_READY, standby="stopped"))[:2] == ("plain", "none")
+
+
+def test_a_hold_shows_its_gate_its_evidence_and_what_to_type() -> None:
+    made = html(
+        cards.card(
+            pool(
+                upstreams=DOWN,
+                phase="holding",
+                hold="latched",
+                hold_evidence="2 of 2 automatic switches are spent",
+                failure="blue has been failing for 9 s",
+                remedies={"latched": "`healthguard ack threader`"},
+            ),
+            None,
+        )
+    )
+    assert "<b>latched</b>: 2 of 2 automatic switches are spent" in made
+    assert "blue has been failing for 9 s" in made
+    assert "<code>healthguard ack threader</code>" in made
+    assert "healthguard switch threader green --reason TEXT" in made
+
+
+def test_no_order_is_advised_that_would_be_refused() -> None:
+    made = html(cards.card(pool(upstreams=BOTH, phase="holding", hold="standby_not_up"), None))
+    assert "By hand: " not in made
+    assert "By hand: " in html(cards.card(pool(upstreams=DOWN, phase="holding", hold="mode"), None))
+
+
+def test_bake_pause_proposal_and_known_bad() -> None:
+    bad = upstream("down", known_bad={"reason": "it failed", "at": AT}, release="1.5")
+    made = html(
+        cards.card(
+            pool(
+                upstreams={"blue": upstream(role="active"), "green": bad},
+                bake={
+                    "upstream": "blue",
+                    "origin": "green",
+                    "until": AT,
+                    "remaining_ms": 1,
+                    "failed": False,
+                    "forced": True,
+                },
+                paused={"until": AT, "reason": "maintenance", "by": "maria"},
+                cooldown_until=AT,
+                proposal={
+                    "id": "7",
+                    "from": "blue",
+                    "to": "green",
+                    "opened": AT,
+                    "reason": "blue is down",
+                    "command": "healthguard approve threader --id 7",
+                },
+            ),
+            None,
+        )
+    )
+    for each in (
+        "blue (was green): ",
+        'data-show="left"',
+        "until 01 Mar 03:00:00 UTC",
+        ", by maria: maintenance",
+        "Proposal 7: switch blue → green",
+        '<code class="command">healthguard approve threader --id 7</code>',
+        "known bad",
+        "it failed (",
+        "release <b>1.5</b>",
+        "forced: it only proposes",
+    ):
+        assert each in made
+
+
+def test_the_strip_is_told_in_words_too() -> None:
+    view = pool()
+    some = [result(), result("fail", "timeout"), result("inconclusive", "loop")]
+    view["results"]["upstreams"]["blue"]["health"] = some
+    made = html(cards.card(view, None))
+    said = "last 3 results, oldest first: pass, fail timeout, inconclusive loop"
+    assert f'role="img" aria-label="{said}"' in made
+    assert '<i class="f" title="fail timeout, 1.5 ms, 03:00:00 UTC">✕</i>' in made
+
+
+def test_nothing_of_others_is_markup() -> None:
+    evil = upstream(
+        "down",
+        release=EVIL,
+        known_bad={"reason": EVIL, "at": EVIL},
+        probes={EVIL: {"health": "down", "passes": 0, "fails": 9, "last": {
+            **result("fail", EVIL), "status": 500, "detail": EVIL}}},
+    )  # fmt: skip
+    view = pool(
+        EVIL, upstreams={EVIL: evil}, phase="holding", hold=EVIL, hold_evidence=EVIL, active=EVIL,
+        failure=EVIL, remedies={EVIL: EVIL}, by_hand=[EVIL], lost=EVIL, mode=EVIL, **NOT_READY,
+        paused={"until": EVIL, "reason": EVIL, "by": EVIL}, forced=EVIL, active_problem=EVIL,
+    )  # fmt: skip
+    ledger = {"upstreams": {EVIL: {"running": EVIL, "releases": [
+        {"release": EVIL, "status": EVIL, "since": EVIL, "reason": EVIL}]}}}  # fmt: skip
+    guard = FakeGuard()
+    guard.disabled = EVIL
+    about = {**guard.about(), "host": EVIL, "version": EVIL}
+    events = [{"ts": EVIL, "event": EVIL, "pool": EVIL, EVIL: EVIL}, {"event": "paused", "by": EVIL,
+              "reason": EVIL}]  # fmt: skip
+    told = top.notes(about, {"state": EVIL, "detail": EVIL, "config_valid": False}, EVIL)
+    for part in (
+        cards.card(view, ledger),
+        cards.row(view),
+        top.banner([view], told),
+        top.head(about),
+        top.foot(about, {"state": EVIL, "shutting_down": 1}),
+        listed(events),
+    ):
+        made = html(part)
+        assert "<script" not in made
+        assert "<img" not in made
+        assert "onerror" not in made.replace("onerror=alert(1)&gt;", "")
+
+
+def test_the_banner_leads_to_what_needs_a_person() -> None:
+    broken = pool("pay", upstreams=DOWN, phase="holding", hold="cooldown")
+    made = html(top.banner([pool(), broken], []))
+    assert "✕ 1 of 2 pools needs a person" in made
+    assert '<a href="#pool-pay">pay</a>: blue is active and DOWN' in made
+    assert "✓ All is well, 2 pools" in html(top.banner([pool(), pool("b")], []))
+    guard = FakeGuard()
+    guard.disabled, guard.reload_ok = "", False
+    told = top.notes(guard.about(), {"state": "down", "detail": "no master", "config_valid": False},
+                     "disk full")  # fmt: skip
+    made = html(top.banner([pool()], told))
+    assert "The host needs a person" in made
+    for each in ("DISABLED by file", "nginx: down no master", "refuses", "rejected", "disk full"):
+        assert each in made
+    assert top.title(guard.about(), "bad", [broken]) == "✕ pay · healthguard on web1"
+
+
+async def test_many_pools_are_one_line_each_unless_they_need_somebody() -> None:
+    pools = [pool(f"p{number}") for number in range(CARDS)]
+    guard = FakeGuard(*pools, pool("ill", upstreams=DOWN, phase="holding", hold="cooldown"))
+    snapshots = Snapshots(guard, lambda: "")
+    now = await snapshots.now()
+    await snapshots.close()
+    assert "compact" in now.parts["pool-p3"].attributes["class"]
+    assert "compact" not in now.parts["pool-ill"].attributes["class"]
+    assert now.pools[-1] == "pool-ill"
+    assert len(html(now.parts["pool-p3"])) < 1_000
+
+
+async def test_a_snapshot_serves_everybody_for_a_second() -> None:
+    guard = FakeGuard()
+    snapshots = Snapshots(guard, lambda: "")
+    first = await snapshots.now()
+    assert await snapshots.now() is first
+    await snapshots.close()
+    assert guard.asked == 1
+
+
+async def test_events_of_the_past_and_those_that_come() -> None:
+    guard = FakeGuard()
+    guard.past = [{"ts": AT, "id": "1", "event": "bake_failed", "pool": "threader",
+                   "upstream": "green"}]  # fmt: skip
+    snapshots = Snapshots(guard, lambda: "")
+    await snapshots.now()
+    for number in range(30):
+        guard.happens(event="paused", reason=f"number {number}")
+    await guard.settle()
+    latest = await snapshots.events.latest()
+    await snapshots.close()
+    assert [event.get("reason") for event in latest][:2] == ["number 29", "number 28"]
+    assert len(latest) == 20

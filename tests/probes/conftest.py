@@ -1,0 +1,46 @@
+"""Each probe test runs on the stock loop and on uvloop."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import uvloop
+
+from healthguard.core.model import Answer
+from healthguard.edges.probes import Prober, build
+from healthguard.edges.probes.spec import HttpSpec, Spec
+
+Run = Callable[[Spec], Answer]
+
+
+async def check(prober: Prober) -> Answer:
+    future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    prober.start(future.set_result)
+    return await future
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def runner(request: pytest.FixtureRequest) -> Any:
+    factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
+
+    def run(job: Callable[[], Awaitable[Any]]) -> Any:
+        async def main() -> Any:
+            return await job()
+
+        with asyncio.Runner(loop_factory=factory) as loop:
+            return loop.run(main())
+
+    return run
+
+
+@pytest.fixture
+def probe(runner: Any) -> Run:
+    """Build the probe, run it once, give its answer."""
+    return lambda spec: runner(lambda: check(build(spec)))
+
+
+def http(port: int, target: str = "/health", **fields: Any) -> HttpSpec:
+    spec = HttpSpec(f"http://127.0.0.1:{port}{target}", "127.0.0.1", port, target, timeout_ms=300)
+    return replace(spec, **fields)

@@ -1,0 +1,19 @@
+Blue does not come up after a boot of the host
+
+The same, but blue does not come up at all.
+
+Setup
+  the host boots at 0s
+  vouched: nothing
+  stable: green
+
+Timeline
+  0s..20s     green: refused
+  0s..        blue: refused
+  8m          end
+
+Right answer
+  switch blue->green, automatic, between 300s and 306s, right from 20s
+
+Because grace ends. That it costs minutes when a colour never comes up is the price for not switching at
+each boot; `start_grace` is the operator's.

@@ -1,0 +1,1 @@
+"""What tests of several layers share: deadlines, controllable apps, the daemon as a process."""

@@ -1,0 +1,58 @@
+"""A telemetry whose log lines go to a file, and whose pools a test sets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+
+from healthguard.core.events import Record
+from healthguard.core.model import Instant
+from healthguard.edges.eventlog import EventLog
+from healthguard.service.telemetry import Log, Sink, Systemd, Telemetry
+
+from .views import view
+
+WALL_MS = 1_700_000_000_123
+
+
+class Bench:
+    """One telemetry and what it wrote."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.pools: list[dict[str, Any]] = [view()]
+        self._lines = (folder / "lines").open("wb")
+        self.log = Log(Sink(self._lines.fileno()), level="debug")
+        self.log.start()
+        self.telemetry = Telemetry(
+            event_log=EventLog(folder / "log" / "events.jsonl", folder / "run"),
+            log=self.log,
+            systemd=Systemd({}),
+            pools=self._views,
+            wall_ms=lambda: WALL_MS,
+        )
+
+    def _views(self) -> Iterable[dict[str, Any]]:
+        return iter(self.pools)
+
+    def record(self, event: str, level: str = "info", **fields: object) -> bool:
+        record = Record(f"threader-1-{event}", event, "threader", level, fields)
+        return self.telemetry.record(record, Instant(5_000, WALL_MS))
+
+    def lines(self) -> str:
+        return (self.folder / "lines").read_text()
+
+    async def close(self) -> None:
+        await self.telemetry.close()
+        self.log.sink.close()
+        self._lines.close()
+        await asyncio.sleep(0)
+
+
+@pytest_asyncio.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    await made.close()
