@@ -1,0 +1,44 @@
+# `make demo` and `make test` are all that a fresh clone needs: they set up what is missing.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench stories lock deb install clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## .venv with the pinned dependencies, nginx from the distribution if it is missing
+	@scripts/setup dev
+
+demo:  ## a bad release, rolled back: real nginx, two apps and the guard in a sandbox
+	@scripts/setup run
+	@.venv/bin/healthguard demo $(if $(STAY),--stay)
+
+test: setup lint  ## everything that must be green: linters, types, import rules, tests
+	$(if $(PYTEST),.venv/bin/python -m pytest $(PYTEST),scripts/test)
+
+lint: setup  ## ruff, mypy, import-linter
+	.venv/bin/ruff check healthguard tests
+	.venv/bin/ruff format --check healthguard tests
+	.venv/bin/mypy healthguard
+	.venv/bin/lint-imports
+
+bench:  ## compares with HAProxy and plain nginx, writes docs/benchmarks.md
+	@scripts/setup bench
+	.venv/bin/python -m tests.bench
+
+stories: setup  ## judges the corpus of incidents, writes its tables into docs/incidents.md
+	.venv/bin/python -m tests.stories.report
+
+lock:  ## pin the dependencies anew (LOCK=--upgrade takes newer ones)
+	@scripts/setup dev
+	scripts/lock $(LOCK)
+
+deb:  ## build/healthguard_VERSION_ARCH.deb, for the Python of .venv
+	@scripts/setup dev
+	@packaging/build
+
+install:  ## into /opt/healthguard, with user, units and a sample configuration; starts nothing
+	@scripts/install
+
+clean:  ## remove what setup and the tools have made in this folder
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
