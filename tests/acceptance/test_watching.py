@@ -50,7 +50,8 @@ def test_every_metric_after_a_switch(stable: World) -> None:
     stable.app("blue").answer(status=503)
     stable.wait_served("green")
     stable.wait_pool(active="green", phase="steady")
-    stable.wait_metric(sample("pool_active", pool="app", upstream="green"), 1)
+    stable.daemon.wait_event("switch_completed")
+    stable.wait_pool(hold="no_target")
     text = stable.metrics()
     missing = [name for name in NAMES if f"# TYPE healthguard_{name} " not in text]
     assert not missing

@@ -99,6 +99,8 @@ def test_every_panel_shows_something_of_a_real_incident(tmp_path: Path) -> None:
     ):
         eventually(lambda: prometheus.ask("up offset 6s == 1"), within=30, step=0.2)
         world.release("green")
+        green = 'healthguard_pool_active{upstream="green"} == 1'
+        eventually(lambda: prometheus.ask(green), within=30, step=0.2)  # a scrape has seen it
         world.app("green").answer(status=503)
         world.wait_served("blue")
         world.app("blue").answer(status=503)
@@ -118,7 +120,12 @@ def test_every_panel_shows_something_of_a_real_incident(tmp_path: Path) -> None:
             return True
 
         eventually(all_show, within=60, step=0.5)
-        held = next(expression for title, expression in queries() if title == "Held back by")
-        assert prometheus.ask(held)[0]["metric"]["gate"] == world.pool()["hold"]
-        switched = next(expression for title, expression in queries() if title == "Switches")
-        assert prometheus.ask(switched)[0]["metric"]["upstream"] == "blue"
+        # What moves last is asked until a scrape has seen it too.
+        expressions = dict(queries())
+        for title, label, expected in (
+            ("Held back by", "gate", world.pool()["hold"]),
+            ("Switches", "upstream", "blue"),
+        ):
+            asked = expressions[title]
+            eventually(lambda: prometheus.ask(asked), within=30, what=title, step=0.2)  # noqa: B023
+            assert prometheus.ask(asked)[0]["metric"][label] == expected

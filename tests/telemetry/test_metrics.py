@@ -128,6 +128,28 @@ async def test_scrapes_at_once_share_one_making() -> None:
     assert made == 2
 
 
+async def test_a_scrape_after_a_change_shows_it_also_while_a_text_is_being_made() -> None:
+    value = 1
+    reading = asyncio.Event()
+
+    def rows() -> Iterator[Row]:
+        yield Row(FAMILIES[0], ("first",), value)
+        reading.set()
+        for n in range(2 * 80):  # more than one slice
+            yield Row(FAMILIES[0], (str(n),), 0)
+
+    exposition = Exposition(rows, clock=lambda: 0.0)
+    early = asyncio.create_task(exposition.text())
+    await reading.wait()
+    value = 2
+    exposition.changed()
+    assert b'{version="first"} 2.0' in await exposition.text()
+    assert b'{version="first"} 1.0' in await early
+    value = 3
+    exposition.changed()
+    assert b'{version="first"} 3.0' in await exposition.text()
+
+
 async def test_a_scrape_that_fails_does_not_spoil_the_next() -> None:
     answers: list[Any] = [ZeroDivisionError(), [Row(FAMILIES[0], ("1",), 1)]]
 

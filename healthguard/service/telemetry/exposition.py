@@ -72,15 +72,24 @@ class Exposition:
         self._registry: CollectorRegistry | None = None
         self._text = b""
         self._made_at = float("-inf")
-        self._making: asyncio.Task[bytes] | None = None
+        self._changes = self._made_of = 0
+        self._making: asyncio.Task[None] | None = None
+
+    def changed(self) -> None:
+        """Something happened that a scrape from now on has to show."""
+        self._changes += 1
 
     async def text(self) -> bytes:
-        """The exposition, at most a second old."""
-        if self._clock() - self._made_at < FRESH:
+        """The exposition, at most a second old, and never older than the last ``changed``."""
+        changes = self._changes
+        if self._made_of == changes and self._clock() - self._made_at < FRESH:
             return self._text
-        if self._making is None or self._making.done():
-            self._making = asyncio.create_task(self._make(), name="metrics exposition")
-        return await asyncio.shield(self._making)
+        while True:
+            if self._making is None or self._making.done():
+                self._making = asyncio.create_task(self._make(), name="metrics exposition")
+            await asyncio.shield(self._making)
+            if self._made_of >= changes:  # else it was begun before the last change
+                return self._text
 
     async def close(self) -> None:
         """Stop a making under way."""
@@ -88,10 +97,10 @@ class Exposition:
             self._making.cancel()
             await asyncio.gather(self._making, return_exceptions=True)
 
-    async def _make(self) -> bytes:
+    async def _make(self) -> None:
         from prometheus_client import generate_latest
 
-        began = self._clock()
+        began, changes = self._clock(), self._changes
         parts: dict[Family, list[bytes]] = {family: [] for family in FAMILIES}
         rows = iter(self._rows())
         while some := _slice(rows):
@@ -101,8 +110,7 @@ class Exposition:
         text = [piece for family in FAMILIES for piece in (_head(family), *parts[family])]
         await asyncio.sleep(0)
         self._text = b"".join([*text, generate_latest(self._process())])
-        self._made_at = began
-        return self._text
+        self._made_at, self._made_of = began, changes
 
     def _process(self) -> "CollectorRegistry":
         """process_* and python_info, in a registry of our own."""

@@ -81,6 +81,7 @@ class Telemetry:
         self._tell_log_problem(written.problem)
         self.log.line(record.level, sentence(event), _for_log(event))
         self.counts.event(event, at.wall_ms)
+        self.exposition.changed()
         self._followers.feed(event)
         self._status_due.set()
         return written.durable
@@ -159,13 +160,15 @@ class Telemetry:
 
     def _rows(self) -> Iterator[metrics.Row]:
         """Every sample, made while it is read."""
+        # Events are counted after the state has changed, so the state is read before the counts:
+        # who sees a switch in a gauge sees it counted too, but for the moment it takes to save it.
+        yield from metrics.view_rows(self._pools())
         yield metrics.Row(metrics.BUILD, (__version__,), 1)
         yield metrics.Row(metrics.LAG, (), self.lag.worst())
         yield metrics.Row(metrics.LOG_DROPPED, (), self.log.dropped)
         yield metrics.Row(metrics.LOG_DURABLE, (), int(not self.event_log.problem))
         yield from metrics.count_rows(self.counts)
         yield from metrics.probe_rows(self.probes)
-        yield from metrics.view_rows(self._pools())
 
 
 def _for_log(event: events.Event) -> dict[str, object]:
