@@ -170,6 +170,10 @@ class Guard:
         now = clock.now().boot_ms
         return all(runner.progress(now) for runner in self.runners.values())
 
+    def calm(self) -> bool:
+        """True while nothing fails, waits or moves in any pool."""
+        return all(runner.calm() for runner in self.runners.values())
+
     # ------------------------------------------------------------ what people ask for
 
     async def order(

@@ -227,11 +227,11 @@ class Runner:
             return  # the observer may not know this pool any more
         seen = (self._host.observer.glance(self.name), self._host.disabled())
         since = clock.now().boot_ms - self._last_look_ms
-        if seen != self._seen or since >= (CALM_LOOK_MS if self._calm() else LOOK_MS):
+        if seen != self._seen or since >= (CALM_LOOK_MS if self.calm() else LOOK_MS):
             self._seen = seen
             self._look_now.set()
 
-    def _calm(self) -> bool:
+    def calm(self) -> bool:
         """True while nothing hinges on link and nginx: a look now and then will do."""
         state = self.state
         return (
