@@ -1,13 +1,20 @@
-"""A control API around a fake guard, in the test's own loop."""
+"""A control API around a fake guard, in the test's own loop: the stock one, then the daemon's."""
 
+import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from healthguard.service.control.server import ControlServer, start_control
 from tests.control.fakes import FakeGuard
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Their transports and sockets differ, and the daemon runs on uvloop where it can."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ class Door(web.RequestHandler):
 
     def cut(self) -> None:
         """End the connection now, whatever is still unsent."""
-        if isinstance(self.transport, asyncio.Transport):
+        if self.transport is not None:  # uvloop's is no asyncio.Transport, and can abort as well
             self.transport.abort()
 
     def send_away(self, error: ApiError) -> None:
@@ -101,8 +101,7 @@ class Door(web.RequestHandler):
             f"HTTP/1.1 {error.status} {error.code}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         )
-        if isinstance(self.transport, asyncio.Transport):
-            self.transport.write(head.encode() + body)
+        self.transport.write(head.encode() + body)
         self._clock(ANSWER_S, self.cut)
         self.force_close()
 
