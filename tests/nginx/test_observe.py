@@ -1,5 +1,6 @@
 """A look at a pool: cheap, honest about the marker, shared between pools."""
 
+import asyncio
 import os
 import signal
 import time
@@ -88,6 +89,29 @@ async def test_stamp_ignores_the_link_and_sees_new_files_in_a_glob(guard: Guard)
     assert files.stamp() == first
     (box.root / "sites" / "new.conf").write_text("# new\n")
     assert files.stamp() != first
+
+
+async def test_a_stamp_of_very_many_files_does_not_stop_the_loop(guard: Guard) -> None:
+    class ManyFiles:
+        taken = 0
+
+        def stamp(self) -> str:
+            ManyFiles.taken += 1
+            time.sleep(0.1)
+            return f"stamp {ManyFiles.taken}"
+
+    observer = guard.observer
+    observer._files = ManyFiles()  # type: ignore[assignment]
+    assert await observer.stamp() == "stamp 1"  # it is not known to be slow yet
+    assert await observer.stamp() == "stamp 1"  # and is kept for a hundred times as long
+    observer._stamp_until = 0.0
+    both = asyncio.gather(observer.stamp(), observer.stamp())
+    turns = 0
+    while not both.done():
+        await asyncio.sleep(0.005)
+        turns += 1
+    assert await both == ["stamp 2", "stamp 2"]
+    assert turns > 2
 
 
 async def test_fingerprint_sees_contents_keys_and_the_links_of_other_pools(

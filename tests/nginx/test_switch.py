@@ -30,11 +30,15 @@ async def test_traffic_follows_a_proven_switch(either: Guard) -> None:
 
 async def test_stamp_is_the_same_for_observer_and_test_and_survives_a_switch(guard: Guard) -> None:
     fact = await guard.prepare()
-    assert fact.stamp == guard.observer.stamp() != ""
+    assert fact.stamp == await guard.observer.stamp() != ""
     await guard.commit(fact)
-    assert guard.observer.stamp() == fact.stamp
+    assert await guard.observer.stamp() == fact.stamp
     guard.box.file("blue").write_text(guard.box.file("blue").read_text() + "# changed\n")
-    assert await eventually_async(lambda: guard.observer.stamp() != fact.stamp)
+
+    async def changed() -> bool:
+        return await guard.observer.stamp() != fact.stamp
+
+    assert await eventually_async(changed)
 
 
 async def test_switch_works_by_a_copied_configuration_too(box_guard_copy: Guard) -> None:

@@ -5,6 +5,7 @@ Names of temporary links begin with a dot, so that no include pattern of nginx l
 
 import contextlib
 import ctypes
+import functools
 import os
 import pwd
 import re
@@ -226,6 +227,7 @@ def _identity(seen: os.stat_result, target: str) -> str:
     return f"{seen.st_ino}:{seen.st_ctime_ns}:{target}"
 
 
+@functools.lru_cache(maxsize=16)  # it reads /etc/passwd; names hardly change while we run
 def _user(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name

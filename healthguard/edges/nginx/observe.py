@@ -1,5 +1,6 @@
 """One cheap look at a pool: link, nginx, marker, and whether files changed."""
 
+import asyncio
 import os
 import time
 from collections.abc import Mapping
@@ -15,7 +16,10 @@ from healthguard.edges.nginx.settings import NginxSettings, PoolFiles
 
 SHARED_FOR = 0.05  # s: pools looked at together share what they have in common
 DOWN_FOR = 0.5  # s: the same while nginx is down: looking for orphans reads all processes
-STAMP_FOR = 1.0  # s: with hundreds of files; a commit looks at them again in any case
+STAMP_FOR = 1.0  # s: a commit looks at the files again in any case
+STAMP_SHARE = 0.01  # of the time is spent on stamps at most: many files are looked at less often
+STAMP_SLOW = 0.002  # s: longer than this in the loop would delay probes
+MANY = 20  # pools: so many files that the first stamp is slow too
 _ASK_TIMEOUT = 1.0
 
 
@@ -27,14 +31,16 @@ class NginxObserver:
         self._finder = MasterFinder(settings)
         self._files = Files(settings, pools)
         self._shared: tuple[float, NginxFact] | None = None
-        self._stamped: tuple[float, str] | None = None
+        self._stamp, self._stamp_until = "", 0.0
+        self._stamp_slow = len(pools) > MANY
+        self._stamping: asyncio.Future[None] | None = None
         self._pid_file = ""  # as of the last look
         self._glanced: tuple[float, tuple[object, ...]] | None = None
 
     async def look(self, pool: str) -> Sight:
         """The pool as it is now. KeyError: no such pool."""
         files = self._pools[pool]
-        nginx, stamp = self._nginx(), self.stamp()
+        nginx, stamp = self._nginx(), await self.stamp()
         fact = read_link(files)
         if files.confirm_url is None:
             return Sight(fact, nginx, stamp=stamp)
@@ -53,12 +59,29 @@ class NginxObserver:
         children = _read(f"/proc/{master}/task/{master}/children") if master else b""
         return _lstat(self._pid_file), _lstat(f"{self._pid_file}.oldbin"), master, children
 
-    def stamp(self) -> str:
+    async def stamp(self) -> str:
         """The cheap fingerprint over all files, as in ``Sight.stamp``."""
+        if time.monotonic() >= self._stamp_until:
+            if self._stamping is not None or self._stamp_slow:
+                if self._stamping is None:
+                    self._stamping = asyncio.ensure_future(self._stamp_in_thread())
+                await asyncio.shield(self._stamping)  # whoever waits with us may be cancelled
+            else:
+                began = time.monotonic()
+                self._stamped(self._files.stamp(), began)
+        return self._stamp
+
+    async def _stamp_in_thread(self) -> None:
+        began = time.monotonic()
+        try:
+            self._stamped(await asyncio.to_thread(self._files.stamp), began)
+        finally:
+            self._stamping = None
+
+    def _stamped(self, stamp: str, began: float) -> None:
         now = time.monotonic()
-        if self._stamped is None or now - self._stamped[0] > STAMP_FOR:
-            self._stamped = (now, self._files.stamp())
-        return self._stamped[1]
+        self._stamp, self._stamp_slow = stamp, now - began > STAMP_SLOW
+        self._stamp_until = now + max(STAMP_FOR, (now - began) / STAMP_SHARE)
 
     def _nginx(self) -> NginxFact:
         now = time.monotonic()

@@ -14,6 +14,7 @@ from typing import Any
 
 from healthguard.core.model import Expect
 from healthguard.edges.probes.attempt import Attempt, now_us
+from healthguard.edges.probes.readiness import READ, WRITE
 from healthguard.edges.probes.reasons import classify
 from healthguard.edges.probes.shared import Lookup, Shared
 
@@ -72,7 +73,7 @@ class Connection(Attempt):
         self._resolving = False  # a look-up runs, maybe begun by an earlier check
         self._waiting = False  # this check waits for it
         self._sock: socket.socket | None = None
-        self._watching = 0  # 1: for reading, 2: for writing
+        self._watching = 0  # READ or WRITE
         self._fd = -1
         self._next: Callable[[], None] = self._establish
 
@@ -128,7 +129,7 @@ class Connection(Attempt):
     def _opening(self) -> None:
         """Under way; wait until it is writable."""
         self._next = self._establish
-        self._watch(2)
+        self._watch(WRITE)
 
     def _establish(self) -> None:
         sock = self._socket()
@@ -142,9 +143,9 @@ class Connection(Attempt):
         raise NotImplementedError
 
     def _look(self) -> None:
-        if self._watching == 1:
+        if self._watching == READ:
             self._next()
-        elif self._watching == 2 and writable(self._fd):
+        elif self._watching == WRITE and writable(self._fd):
             self._finish(inconclusive="loop_late", detail="connected, but we came too late to ask")
 
     def _on_timeout(self) -> None:
@@ -183,23 +184,16 @@ class Connection(Attempt):
             return True
         return ipaddress.ip_address(self._address[1][0].partition("%")[0]).is_loopback
 
-    def _watch(self, direction: int) -> None:
-        """Call _event when ready for reading (1) or writing (2)."""
-        if direction == self._watching:
-            return
-        self._unwatch()
-        self._watching = direction
-        if direction == 1:
-            self._loop.add_reader(self._fd, self._event)
-        else:
-            self._loop.add_writer(self._fd, self._event)
+    def _watch(self, event: int) -> None:
+        """Call _event when ready for READ or WRITE."""
+        if event != self._watching:
+            self._shared.readiness.watch(self._fd, event, self._event)
+            self._watching = event
 
     def _unwatch(self) -> None:
         watching, self._watching = self._watching, 0
-        if watching == 1:
-            self._loop.remove_reader(self._fd)
-        elif watching == 2:
-            self._loop.remove_writer(self._fd)
+        if watching:
+            self._shared.readiness.forget(self._fd)
 
     def _event(self) -> None:
         try:
@@ -211,6 +205,6 @@ class Connection(Attempt):
         self._waiting = False
         sock = self._sock
         if sock is not None:
-            self._unwatch()
-            self._sock = None
+            self._shared.readiness.closing(self._fd)
+            self._sock, self._watching = None, 0
             sock.close()

@@ -7,6 +7,7 @@ from healthguard import __version__
 from healthguard.edges.probes.connection import Connection
 from healthguard.edges.probes.excerpt import excerpt
 from healthguard.edges.probes.predicates import predicates, release
+from healthguard.edges.probes.readiness import READ, WRITE
 from healthguard.edges.probes.reasons import classify
 from healthguard.edges.probes.reply import Reply, ReplyWithHeaders
 from healthguard.edges.probes.shared import Lookup, Shared, make_context
@@ -151,9 +152,9 @@ class HttpProber(Connection):
         try:
             sock.do_handshake()
         except ssl.SSLWantReadError:
-            self._watch(1)
+            self._watch(READ)
         except ssl.SSLWantWriteError:
-            self._watch(2)
+            self._watch(WRITE)
         else:
             self._unsent = self._request
             self._send()
@@ -163,7 +164,7 @@ class HttpProber(Connection):
             sent = self._socket().send(self._unsent)
         except (BlockingIOError, ssl.SSLWantWriteError):
             self._next = self._send
-            self._watch(2)
+            self._watch(WRITE)
             return
         except OSError as error:
             if self._phase == "accept":
@@ -177,11 +178,11 @@ class HttpProber(Connection):
         self._unsent = self._unsent[sent:]
         if self._unsent:
             self._next = self._send
-            self._watch(2)
+            self._watch(WRITE)
             return
         self._reply = self._reply_type(self._head_only)
         self._next = self._receive
-        self._watch(1)
+        self._watch(READ)
 
     def _receive(self) -> None:
         """Take what is there. TLS may hold more than the kernel says, so it is emptied."""

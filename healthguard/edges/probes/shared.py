@@ -1,4 +1,4 @@
-"""What the probes of one daemon share: TLS contexts, and few threads for look-ups that block."""
+"""What the probes of one daemon share: TLS contexts, ready sockets, threads for look-ups."""
 
 import asyncio
 import os
@@ -6,6 +6,8 @@ import ssl
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
+
+from healthguard.edges.probes.readiness import Readiness
 
 T = TypeVar("T")
 
@@ -29,6 +31,7 @@ class Shared:
     def __init__(self) -> None:
         self._contexts: dict[tuple[str | None, bool], tuple[object, ssl.SSLContext]] = {}
         self._busy = 0
+        self.readiness = Readiness()
 
     def in_thread(self, work: Callable[[], T], done: Callable[[Lookup[T]], None]) -> bool:
         """Run ``work`` in a thread, then ``done`` in the loop; False: too many run already.
