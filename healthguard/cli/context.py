@@ -66,7 +66,7 @@ class Context:
         self.output.error("\n".join(said))
         return NO_DAEMON
 
-    def refused(self, reply: Reply, pool: str = "") -> int:
+    def refused(self, reply: Reply, pool: str = "", target: str = "") -> int:
         """Say what the daemon refused, and what to do. The exit code of the answer."""
         code = reply.body.get("exit_code")
         if not isinstance(code, int):
@@ -75,7 +75,7 @@ class Context:
         gate, message = "", ""
         if isinstance(error, dict):
             gate, message = text(error.get("code")), text(error.get("message"))
-        self.say_outcome(code, gate, message, pool, reply.body)
+        self.say_outcome(code, gate, message, pool, target, reply.body)
         return code
 
     def say_outcome(
@@ -84,9 +84,10 @@ class Context:
         gate: str,
         message: str,
         pool: str = "",
+        target: str = "",
         more: Mapping[str, object] | None = None,
     ) -> None:
-        """An outcome other than success, on stderr. ``more``: its data."""
+        """An outcome other than success, on stderr. ``target``: where to; ``more``: its data."""
         problems = (more or {}).get("problems")
         if isinstance(problems, list) and problems:
             count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
@@ -103,7 +104,7 @@ class Context:
             said = f"not permitted: {message}" if gate == "forbidden" else f"{gate}: {message}"
         else:
             said = f"refused: {gate}: {message}"
-        help_line = remedy(gate, pool) if code == REFUSED else ""
+        help_line = remedy(gate, pool, target) if code == REFUSED else ""
         if help_line:
             said += f"\n  what to do: {help_line}"
         self.output.error(said.rstrip())

@@ -139,7 +139,7 @@ def _standalone(args: argparse.Namespace, context: Context) -> int:
     elif outcome.code == OK:
         _say_done(context, outcome.message, outcome.data)
     if outcome.code != OK:
-        context.say_outcome(outcome.code, outcome.error, outcome.message, args.pool)
+        context.say_outcome(outcome.code, outcome.error, outcome.message, args.pool, args.upstream)
     return int(outcome.code)
 
 
@@ -262,7 +262,9 @@ def _send(
     if reply.body.get("exit_code") == WAITING:
         return _waiting(context, reply, pool)
     if reply.status != 200:
-        return context.refused(reply, pool)
+        if not context.json:
+            _say_gates(context, reply.body)
+        return context.refused(reply, pool, str(body.get("to", "")))
     if not context.json:
         _say_done(context, reply.body.get("message"), reply.body, pool)
     return OK
@@ -295,6 +297,10 @@ def _say_done(context: Context, message: object, data: Mapping[str, Any], pool: 
     context.output.line(f"{prefix}{text(message) if message else 'done'}")
     for warning in data.get("warnings") or ():
         context.output.error(f"warning: {text(warning)}")
+    _say_gates(context, data)
+
+
+def _say_gates(context: Context, data: Mapping[str, Any]) -> None:
     gates = data.get("gates")
     if gates:
         from healthguard.cli.render_why import gate_lines

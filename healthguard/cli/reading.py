@@ -83,7 +83,8 @@ def _ready(args: argparse.Namespace, context: Context) -> int:
     if ready:
         return OK
     context.output.error(f"not ready: {gate}: {message}")
-    if help_line := remedy(gate, args.pool):
+    target = reply.body.get("target")
+    if help_line := remedy(gate, args.pool, target if isinstance(target, str) else ""):
         context.output.error(f"  what to do: {help_line}")
     return REFUSED
 

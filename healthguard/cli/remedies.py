@@ -4,13 +4,13 @@
 _FORCIBLE = ("standby_not_up", "disabled")
 
 
-def remedy(gate: str, pool: str) -> str:
-    """One line on what to do, "" for an unknown gate."""
+def remedy(gate: str, pool: str, target: str = "") -> str:
+    """One line on what to do, "" for an unknown gate; ``target``: the upstream it is about."""
     from healthguard.core.view import REMEDIES
 
     if gate == "no_proposal":
         return "see what is open: healthguard proposals"
     if gate not in REMEDIES:
         return ""
-    line = REMEDIES[gate].format(pool=pool, target="the other upstream")
+    line = REMEDIES[gate].format(pool=pool, target=target or "UPSTREAM")
     return f"{line}; or, at your own risk, switch --force" if gate in _FORCIBLE else line

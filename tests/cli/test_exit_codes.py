@@ -63,9 +63,24 @@ async def test_1_refused_names_the_gate_and_what_to_do(cli: Cli, guard: FakeGuar
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.splitlines() == [
         "refused: standby_not_up: green has 0 of 2 needed passes",
-        "  what to do: the other upstream must pass its probes; "
-        "or, at your own risk, switch --force",
+        "  what to do: green must pass its probes; or, at your own risk, switch --force",
     ]
+
+
+async def test_1_what_to_do_is_a_command_to_copy(cli: Cli, guard: FakeGuard) -> None:
+    guard.is_ready = {"ready": False, "gate": "known_bad", "target": "green"}
+    assert "`healthguard clear threader green`" in (await cli("ready", "threader")).err
+    guard.outcome = Outcome(1, "known_bad", "green was left 3 s ago")
+    assert "`healthguard clear threader UPSTREAM`" in (await cli("rollback", "threader")).err
+
+
+async def test_1_a_dry_run_that_is_refused_shows_the_gates_too(cli: Cli, guard: FakeGuard) -> None:
+    gate = {"gate": "standby_not_up", "closed": True, "pending": False, "evidence": "green is down"}
+    guard.outcome = Outcome(1, "standby_not_up", "green is down", {"gates": [gate]})
+    ended = await cli(*SWITCH, "--dry-run")
+    assert ended.code == 1
+    assert ended.out.split() == ["standby_not_up", "CLOSED", "green", "is", "down"]
+    assert ended.err.startswith("refused: standby_not_up")
 
 
 async def test_2_an_unknown_upstream(cli: Cli) -> None:
