@@ -101,6 +101,20 @@ def _verb(name: str, words: list[str], given: argparse.Namespace, output: Output
     if name not in VERBS:
         output.error(_unknown(name))
         return USAGE
+    verb, args = parse(name, words, given)
+    context = Context(
+        output,
+        config=getattr(args, "config", None),
+        socket=getattr(args, "socket", None),
+        json=getattr(args, "json", False),
+    )
+    return verb.run(args, context)
+
+
+def parse(
+    name: str, words: Sequence[str], given: argparse.Namespace | None = None
+) -> tuple[Verb, argparse.Namespace]:
+    """What ``words`` mean to the verb ``name``. SystemExit: a usage error, or its help was shown."""
     module, summary = VERBS[name]
     verb: Verb = importlib.import_module(f"healthguard.cli.{module}").VERBS[name]
     parser = _parser(
@@ -110,14 +124,7 @@ def _verb(name: str, words: list[str], given: argparse.Namespace, output: Output
     )
     verb.arguments(parser)
     _add_general(parser)
-    args = parser.parse_args(words, given)
-    context = Context(
-        output,
-        config=getattr(args, "config", None),
-        socket=getattr(args, "socket", None),
-        json=getattr(args, "json", False),
-    )
-    return verb.run(args, context)
+    return verb, parser.parse_args(words, given)
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:
