@@ -114,7 +114,7 @@ def _verb(name: str, words: list[str], given: argparse.Namespace, output: Output
 def parse(
     name: str, words: Sequence[str], given: argparse.Namespace | None = None
 ) -> tuple[Verb, argparse.Namespace]:
-    """What ``words`` mean to the verb ``name``. SystemExit: a usage error, or its help was shown."""
+    """What ``words`` mean to the verb ``name``. SystemExit: a usage error, or help was shown."""
     module, summary = VERBS[name]
     verb: Verb = importlib.import_module(f"healthguard.cli.{module}").VERBS[name]
     parser = _parser(

@@ -53,7 +53,7 @@ class WebServer:
 
 async def start_web(host: str, port: int, guard: Vital, telemetry: Telemetry) -> WebServer:
     """Listen on ``host:port``. OSError when that cannot be done (the address is in use)."""
-    site = Site(guard, lambda: telemetry.event_log.problem)
+    site = Site(guard, telemetry.troubles)
     pages = _Pages(guard, telemetry, site)
     runner = web.ServerRunner(web.Server(pages.answer, access_log=None), shutdown_timeout=1.0)
     await runner.setup()

@@ -3,42 +3,16 @@
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.notify.receivers import Receiver, _Plain, _Server, hook, serving
+from tests.notify.receivers import _Plain, _Server, hook, serving
+from tests.notify.worlds import SECRET, telling, told
 from tests.support.eventually import eventually
+from tests.support.nginx import fetch
 from tests.support.ports import free_port
-from tests.support.world import World
-
-SECRET = "s3cr3tSIGNINGkey0123456789"
-
-
-@contextmanager
-def telling(root: Path, port: int, pool: dict[str, Any] | None = None) -> Iterator[World]:
-    """A world whose pool tells a webhook at ``port``; the URL and the key are secrets."""
-    (root / "hook.url").write_text(f"http://127.0.0.1:{port}/{SECRET}\n")
-    world = World(root, pool={"notify": ["ops"], **(pool or {})}, env={"HOOK_KEY": SECRET})
-    webhook = {"url_file": str(root / "hook.url"), "secret": "${HOOK_KEY}"}
-    world.config["notifiers"] = {"ops": {"webhook": webhook}}
-    world.daemon.configure(world.config)
-    with world:
-        yield world.settled()
-
-
-def told(receiver: Receiver, text: str, within: float = 20) -> dict[str, Any]:
-    """The first message whose title has ``text``."""
-
-    def found() -> dict[str, Any] | None:
-        return next((g.json() for g in receiver.got if text in g.json()["title"]), None)
-
-    message = eventually(found, within=within, what=f"a message with {text!r}")
-    assert message is not None
-    return message
 
 
 def test_a_rollback_is_told_with_its_reverse(tmp_path: Path) -> None:
@@ -141,6 +115,20 @@ def test_sigterm_in_the_middle_of_sending_ends_soon_and_leaves_nothing(tmp_path:
         receiver.got.clear()
         world.daemon.start()
         told(receiver, "no_target")
+
+
+def test_the_page_says_who_is_not_reached_until_he_is(tmp_path: Path) -> None:
+    with hook() as receiver, telling(tmp_path, receiver.port) as world:
+        receiver.status = 500
+        page = partial(fetch, world.http, "/")
+        assert "notifier ops" not in page()
+        world.app("blue").kill()
+        said = "notifier ops fails: messages wait and are tried again (HTTP 500)"
+        eventually(lambda: said in page(), within=20, what="the page says so")
+        assert "<code>healthguard notify test ops</code>" in page()
+        assert SECRET not in page()
+        receiver.status = 200
+        eventually(lambda: "notifier ops" not in page(), within=30, what="it arrives after all")
 
 
 def test_a_reload_brings_a_notifier_and_takes_it(tmp_path: Path) -> None:

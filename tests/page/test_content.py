@@ -169,7 +169,7 @@ def test_nothing_of_others_is_markup() -> None:
     about = {**guard.about(), "host": EVIL, "version": EVIL}
     events = [{"ts": EVIL, "event": EVIL, "pool": EVIL, EVIL: EVIL}, {"event": "paused", "by": EVIL,
               "reason": EVIL}]  # fmt: skip
-    told = top.notes(about, {"state": EVIL, "detail": EVIL, "config_valid": False}, EVIL)
+    told = top.notes(about, {"state": EVIL, "detail": EVIL, "config_valid": False}, [EVIL])
     for part in (
         cards.card(view, ledger),
         cards.row(view),
@@ -193,10 +193,17 @@ def test_the_banner_leads_to_what_needs_a_person() -> None:
     guard = FakeGuard()
     guard.disabled, guard.reload_ok = "", False
     told = top.notes(guard.about(), {"state": "down", "detail": "no master", "config_valid": False},
-                     "disk full")  # fmt: skip
+                     ["disk full", "notifier ops fails"])  # fmt: skip
     made = html(top.banner([pool()], told))
     assert "The host needs a person" in made
-    for each in ("DISABLED by file", "nginx: down no master", "refuses", "rejected", "disk full"):
+    for each in (
+        "DISABLED by file",
+        "nginx: down no master",
+        "refuses",
+        "rejected",
+        "disk full",
+        "ops fails",
+    ):
         assert each in made
     assert top.title(guard.about(), "bad", [broken]) == "✕ pay · healthguard on web1"
 
@@ -204,7 +211,7 @@ def test_the_banner_leads_to_what_needs_a_person() -> None:
 async def test_many_pools_are_one_line_each_unless_they_need_somebody() -> None:
     pools = [pool(f"p{number}") for number in range(CARDS)]
     guard = FakeGuard(*pools, pool("ill", upstreams=DOWN, phase="holding", hold="cooldown"))
-    snapshots = Snapshots(guard, lambda: "")
+    snapshots = Snapshots(guard, list)
     now = await snapshots.now()
     await snapshots.close()
     assert "compact" in now.parts["pool-p3"].attributes["class"]
@@ -215,7 +222,7 @@ async def test_many_pools_are_one_line_each_unless_they_need_somebody() -> None:
 
 async def test_a_snapshot_serves_everybody_for_a_second() -> None:
     guard = FakeGuard()
-    snapshots = Snapshots(guard, lambda: "")
+    snapshots = Snapshots(guard, list)
     first = await snapshots.now()
     assert await snapshots.now() is first
     await snapshots.close()
@@ -226,7 +233,7 @@ async def test_events_of_the_past_and_those_that_come() -> None:
     guard = FakeGuard()
     guard.past = [{"ts": AT, "id": "1", "event": "bake_failed", "pool": "threader",
                    "upstream": "green"}]  # fmt: skip
-    snapshots = Snapshots(guard, lambda: "")
+    snapshots = Snapshots(guard, list)
     await snapshots.now()
     for number in range(30):
         guard.happens(event="paused", reason=f"number {number}")

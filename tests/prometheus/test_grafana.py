@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.notify.receivers import hook
+from tests.notify.worlds import telling
 from tests.prometheus.rules import ROOT, exported, faults, promtool
 from tests.prometheus.server import Prometheus
 from tests.support.eventually import eventually
-from tests.support.world import World
 
 BOARD: dict[str, Any] = json.loads((ROOT / "etc" / "grafana" / "healthguard.json").read_text())
 PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
@@ -94,8 +95,9 @@ def test_labels_in_legends_are_labels_of_their_queries() -> None:
 @pytest.mark.timeout(240)
 def test_every_panel_shows_something_of_a_real_incident(tmp_path: Path) -> None:
     with (
-        World(tmp_path, pool={"stable": "blue"}) as world,
-        Prometheus(tmp_path / "prometheus", world.settled().http) as prometheus,
+        hook() as receiver,
+        telling(tmp_path, receiver.port, {"stable": "blue"}) as world,
+        Prometheus(tmp_path / "prometheus", world.http) as prometheus,
     ):
         eventually(lambda: prometheus.ask("up offset 6s == 1"), within=30, step=0.2)
         world.release("green")
@@ -125,6 +127,7 @@ def test_every_panel_shows_something_of_a_real_incident(tmp_path: Path) -> None:
         for title, label, expected in (
             ("Held back by", "gate", world.pool()["hold"]),
             ("Switches", "upstream", "blue"),
+            ("Notifications, by outcome", "notifier", "ops"),
         ):
             asked = expressions[title]
             eventually(lambda: prometheus.ask(asked), within=30, what=title, step=0.2)  # noqa: B023

@@ -14,7 +14,7 @@ from healthguard.edges import clock
 from healthguard.service.guard import Guard
 from healthguard.service.notifications import compose
 from healthguard.service.notifications.levels import FAILING, HOLD, LATCH, NOT_READY
-from healthguard.service.notifications.outbox import DROPPED, FAILED, RETRIED, Outcome
+from healthguard.service.notifications.outbox import DROPPED, FAILED, RETRIED, SENT, Outcome
 from healthguard.service.notifications.worker import Worker
 from healthguard.service.telemetry import Telemetry
 
@@ -75,6 +75,7 @@ class Notifications:
         if config is not self._configured:
             self._configured = config
             self._telemetry.counts.notify(config.notifiers)
+            self._telemetry.unheard.keep(config.notifiers)
             routes = {name: pool.notify for name, pool in config.pools.items()}
             self._worker.configure(config.notifiers, routes)
             if config.notifiers:
@@ -144,6 +145,7 @@ class Notifications:
 
     def _told(self, outcome: Outcome) -> None:
         self._telemetry.counts.notified(outcome.notifier, outcome.outcome, outcome.count)
+        self._remember(outcome)
         if outcome.outcome == RETRIED:
             words = f"notifier {outcome.notifier}: {outcome.problem}; tried again later"
             self._telemetry.say("warning", words, notifier=outcome.notifier)
@@ -155,3 +157,12 @@ class Notifications:
                 count=outcome.count,
                 reason=outcome.problem or "given up",
             )
+
+    def _remember(self, outcome: Outcome) -> None:
+        """For the page: who is not reached."""
+        unheard = self._telemetry.unheard
+        if outcome.outcome == SENT:
+            unheard.sent(outcome.notifier)
+        else:
+            given_up = outcome.outcome in (FAILED, DROPPED)
+            unheard.failed(outcome.notifier, outcome.problem, given_up=given_up)

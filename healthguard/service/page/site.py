@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import resources
 
 from aiohttp import web
@@ -52,8 +52,8 @@ _CARDS = "\0"
 class Site:
     """Everything that people look at. Close it when the server ends."""
 
-    def __init__(self, seen: Seen, log_problem: Callable[[], str]):
-        self._snapshots = Snapshots(seen, log_problem)
+    def __init__(self, seen: Seen, troubles: Callable[[], Iterable[str]]):
+        self._snapshots = Snapshots(seen, troubles)
         self.streams = Streams(self._snapshots)
         self._files: dict[str, bytes] = {}
         self._made: tuple[Snapshot | None, bytes] = (None, b"")

@@ -50,10 +50,11 @@ class Snapshot(NamedTuple):
 class Snapshots:
     """Makes snapshots when somebody asks."""
 
-    def __init__(self, seen: Seen, log_problem: Callable[[], str]):
+    def __init__(self, seen: Seen, troubles: Callable[[], Iterable[str]]):
+        """``troubles``: sentences about what the guard cannot tell anybody."""
         self.events = RecentEvents(seen)
         self._seen = seen
-        self._log_problem = log_problem
+        self._troubles = troubles
         self._last: Snapshot | None = None
         self._good_until = 0.0
         self._making: asyncio.Task[Snapshot] | None = None
@@ -84,7 +85,7 @@ class Snapshots:
             cards[name], data[name] = card, _json(card)
         about = self._seen.about()
         nginx = next((view["nginx"] for view in views), None)
-        told = top.notes(about, nginx, self._log_problem())
+        told = top.notes(about, nginx, self._troubles())
         worst = top.overall(views, told)
         others = {
             "whose": top.head(about),

@@ -1,6 +1,6 @@
 """What is not of one pool: the banner that says where to look, and the foot."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from healthguard.service.page.judging import BAD, GOOD, WARN, level, sentence, way_back
 from healthguard.service.page.pool import anchor
@@ -10,7 +10,7 @@ from healthguard.service.page.words import View, badge, marked, text
 _SIGNS = {GOOD: "✓", WARN: "!", BAD: "✕"}
 
 
-def notes(about: View, nginx: View | None, log_problem: str) -> list[tuple[str, str]]:
+def notes(about: View, nginx: View | None, troubles: Iterable[str]) -> list[tuple[str, str]]:
     """(level, sentence) of what concerns every pool."""
     found = []
     if about["disabled"] is not None:
@@ -24,9 +24,7 @@ def notes(about: View, nginx: View | None, log_problem: str) -> list[tuple[str, 
         path = text(about["config"]["path"])
         sentence = f"the last reload of {path} was rejected; `healthguard check` says why"
         found.append((WARN, sentence))
-    if log_problem:
-        found.append((WARN, f"the event log is not written: {text(log_problem)}"))
-    return found
+    return found + [(WARN, text(each)) for each in troubles]
 
 
 def overall(pools: Sequence[View], told: Sequence[tuple[str, str]]) -> str:

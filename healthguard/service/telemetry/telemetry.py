@@ -19,6 +19,7 @@ from healthguard.service.telemetry.probes import ProbeResults
 from healthguard.service.telemetry.sentences import sentence
 from healthguard.service.telemetry.status import status_line
 from healthguard.service.telemetry.systemd import Systemd
+from healthguard.service.telemetry.unheard import Unheard
 
 View = Mapping[str, Any]
 _SUMMARY_EVERY = 10  # seconds
@@ -48,6 +49,7 @@ class Telemetry:
         self.lag = LoopLag(time.monotonic)
         self.probes = ProbeResults(log.line)
         self.counts = metrics.Counts()
+        self.unheard = Unheard()
         self.exposition = Exposition(self._rows)
         self._followers = Followers()
         self._pools = pools
@@ -93,6 +95,12 @@ class Telemetry:
     def say(self, level: str, message: str, **fields: object) -> None:
         """A log line that is no event."""
         self.log.line(level, message, {key: events.scrub(each) for key, each in fields.items()})
+
+    def troubles(self) -> list[str]:
+        """What keeps this from being heard or read, one sentence each."""
+        log = self.event_log.problem
+        return [*([f"the event log is not written: {log}"] if log else []),
+                *self.unheard.sentences()]  # fmt: skip
 
     def follow(self, pool: str | None = None) -> Follower:
         """Events from now on; ``close`` the follower when its reader has gone."""
