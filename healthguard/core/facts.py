@@ -6,10 +6,21 @@ from healthguard.core.draft import Draft
 from healthguard.core.events import Checked, HostDoubt, Observed, Tested
 from healthguard.core.health import Tally, Upstream, blind, count, judge, upstream_health
 from healthguard.core.memory import Confirmed, Ledger
-from healthguard.core.model import DOWN, EXTERNAL, INCONCLUSIVE, PASS, UP, Expect, Result
+from healthguard.core.model import (
+    DOWN,
+    EXTERNAL,
+    INCONCLUSIVE,
+    PASS,
+    UP,
+    Expect,
+    NginxFact,
+    Result,
+)
 from healthguard.core.probation import forget_verdicts, renew_bake, start_bake
 from healthguard.core.releases import pardon, release_of, see
 from healthguard.core.state import SWITCHING, State, baking, in_use, stale
+
+_SEEN = ("link_unmanaged", "nginx_down", "nginx_upgrading")  # what a look sees as a prepare does
 
 
 def on_checked(draft: Draft, event: Checked) -> bool:
@@ -82,8 +93,8 @@ def on_observed(draft: Draft, event: Observed) -> bool:
     state = draft.s
     if event.looked_ms < state.settled_ms:
         return False  # seen before our own last switch had ended
-    was_stale, old_link = stale(state), state.link
-    old = (old_link, state.nginx, state.marker, state.marker_problem, state.disabled, state.stamp)
+    was_stale, old_link, old_nginx = stale(state), state.link, state.nginx
+    old = (old_link, old_nginx, state.marker, state.marker_problem, state.disabled, state.stamp)
     new = (event.link, event.nginx, event.marker, event.marker_problem, event.disabled, event.stamp)
     draft.set(
         link=event.link,
@@ -98,6 +109,8 @@ def on_observed(draft: Draft, event: Observed) -> bool:
         draft.remember(undo_stamp=event.stamp)
     if not was_stale and old == new:
         return state.told_phase not in ("steady", "baking")
+    if old_link != event.link or _what(old_nginx) != _what(event.nginx):
+        _forget_refusals(draft)
     switching = state.work is not None and state.work.stage == SWITCHING
     if not switching and old_link is not None and _moved(old_link.upstream, event):
         draft.record(
@@ -109,6 +122,18 @@ def on_observed(draft: Draft, event: Observed) -> bool:
             problem=event.link.problem,
         )
     return True
+
+
+def _what(nginx: NginxFact | None) -> tuple[str, str] | None:
+    """What a prepare judges of nginx: whether it runs, and who its master is."""
+    return None if nginx is None else (nginx.state, nginx.master)
+
+
+def _forget_refusals(draft: Draft) -> None:
+    """What a prepare said of link and nginx as they were; it is asked again at once."""
+    tests = {name: fact for name, fact in draft.s.tests.items() if fact.gate not in _SEEN}
+    if len(tests) != len(draft.s.tests):
+        draft.set(tests=tests)
 
 
 def _moved(before: str | None, event: Observed) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from healthguard.core.gates import FORCE_GATES, GATES, MANUAL_GATES
 from healthguard.core.health import Tally
 from healthguard.core.memory import Attempt, Bake, Mark, Pause
-from healthguard.core.model import Expect, LinkFact
+from healthguard.core.model import Expect, LinkFact, NginxFact
 from healthguard.core.view import REMEDIES, pool_view, ready_view, why_view
 
 from .story import Story, policy
@@ -341,6 +341,29 @@ def test_a_refusal_is_an_opinion_about_files_as_they_were() -> None:
     assert story.gates()["config_invalid"].pending
     story.order("switch", "green").says("order o1 switch")
     story.tested("green").says("Queue", "ready")
+
+
+@pytest.mark.parametrize(
+    ("gate", "bad", "good"),
+    [
+        ("nginx_down", {"nginx": NginxFact("down", "no master runs")}, "nginx"),
+        ("nginx_upgrading", {"nginx": NginxFact("upgrading", "two masters")}, "nginx"),
+        ("link_unmanaged", {"link": LinkFact(None, "it is a file", "link-x", 0)}, "link"),
+    ],
+)
+def test_a_refusal_ends_with_the_sight_that_it_was_about(
+    gate: str, bad: dict[str, object], good: str
+) -> None:
+    """nginx is started again: `status` must not say for half a minute more that it is down."""
+    story = Story(policy(stable="green")).steady().live(10_000)
+    before = getattr(story, good)
+    story.look(**bad).tested("green", gate, "said the switcher")
+    assert gate in story.closed()
+    story.auto_test = False
+    story.forget().after(1_000).look(**{good: before})
+    assert "Test green" in story.said
+    assert gate not in story.closed()
+    assert story.gates()["config_invalid"].pending
 
 
 def test_an_order_does_not_take_an_old_refusal_for_an_answer() -> None:
