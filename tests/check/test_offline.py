@@ -121,3 +121,11 @@ def test_rendering() -> None:
     assert exit_code(findings) == 1
     assert exit_code(findings[:2]) == 0
     assert as_json(findings)["ok"] is False
+
+
+@pytest.mark.parametrize(("given", "warns"), [("2900ms", True), ("3s", False)])
+def test_a_short_confirm_timeout(given: str, warns: bool) -> None:
+    said = warned(f"nginx: {{confirm_timeout: {given}}}\n{TEXT}")
+    assert ("confirm_timeout" in said) == warns
+    if warns:
+        assert "nginx.confirm_timeout is 2900ms" in said["confirm_timeout"]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from healthguard.edges.nginx import conf
+from healthguard.edges.nginx.settings import NginxSettings
 from healthguard.edges.probes.spec import ExecSpec, HttpSpec, Spec
 from healthguard.service.check import detection
 from healthguard.service.check.colours import names_a_host
@@ -10,12 +11,28 @@ from healthguard.service.check.findings import OK, WARNING, Finding
 from healthguard.service.config import Config, PoolConfig, names_secret
 from healthguard.service.config.kinds import show_ms
 
+_CONFIRM_MS = 3_000  # less is too short for an nginx with many sites
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token")
 
 
 def check_offline(config: Config) -> list[Finding]:
     """Findings about a valid configuration; needs no nginx and no daemon."""
-    return [finding for pool in config.pools.values() for finding in _pool(pool)]
+    found = [finding for pool in config.pools.values() for finding in _pool(pool)]
+    return [*_nginx(config.nginx), *found]
+
+
+def _nginx(nginx: NginxSettings) -> Iterator[Finding]:
+    if nginx.confirm_timeout_ms < _CONFIRM_MS:
+        # Measured: with 500 TLS servers nginx takes 0.5 s, and 100 ms more until its old workers
+        # have stopped answering; on a busy host it is a multiple of that.
+        yield Finding(
+            WARNING,
+            None,
+            "confirm_timeout",
+            f"nginx.confirm_timeout is {show_ms(nginx.confirm_timeout_ms)}: an nginx with many "
+            "servers, or on a busy host, needs longer for a reload, and a good switch is undone",
+            "make it at least 3s; a switch that is proven sooner does not wait for it",
+        )
 
 
 def _pool(pool: PoolConfig) -> Iterator[Finding]:

@@ -11,14 +11,18 @@ from healthguard.edges.nginx.settings import PoolFiles
 from healthguard.service.check.colours import check_colours
 from healthguard.service.check.findings import ERROR, OK, WARNING, Finding
 from healthguard.service.check.host import check_host
+from healthguard.service.check.sandbox import Show, check_sandbox, show
 from healthguard.service.config import Config
 
 MARKER_TIMEOUT = 2.0
 
 
-async def check_online(config: Config, switcher: Switcher) -> list[Finding]:
-    """Findings about this host. ``switcher`` does a real prepare for every other upstream."""
-    findings = list(check_host(config))
+async def check_online(config: Config, switcher: Switcher, show: Show = show) -> list[Finding]:
+    """Findings about this host. ``switcher`` does a real prepare for every other upstream.
+
+    ``show`` gives the properties of a unit.
+    """
+    findings = [*check_host(config), *check_sandbox(config, show)]
     if any(each.what in ("nginx_binary", "nginx_config") for each in findings):
         return findings  # nothing true could be said about the rest
     running = _nginx(config)
