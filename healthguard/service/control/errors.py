@@ -1,7 +1,6 @@
 """A refusal as the client gets it."""
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 
 # Exit codes of the command line; also in every answer to an order.
 OK, REFUSED, USAGE, NO_ACCESS, UNDONE, LOST, WAITING = range(7)
@@ -43,6 +42,8 @@ class ApiError(Exception):
 
 def unknown(kind: str, name: str, known: Iterable[str], status: int) -> ApiError:
     """``name`` is no pool (or upstream): say which there are, and which was probably meant."""
+    from difflib import get_close_matches  # 0.7 MB that few daemons ever need
+
     names = list(known)
     close = get_close_matches(name, names, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
