@@ -25,6 +25,7 @@ NAMES = (
     "api.opsgenie.com",
     "api.eu.opsgenie.com",
     "hooks.example.org",
+    "localhost",  # the mail server
 )
 
 
@@ -51,6 +52,7 @@ class Receiver:
     status: int = 200
     hang: threading.Event | None = None
     calm: int = 0
+    lines: list[str] = field(default_factory=list)  # of the last mail, what the client said
 
     def titles(self) -> list[str]:
         return [each.json()["title"] for each in self.got]
@@ -132,17 +134,18 @@ def hook() -> Iterator[Receiver]:
         yield receiver
 
 
+def _context(folder: Path) -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(folder / "all.pem", folder / "all.key")
+    return made
+
+
 @contextmanager
 def proxy(folder: Path) -> Iterator[Receiver]:
     """All NAMES, behind a proxy, with certificates in ``folder``."""
 
-    def context(name: str) -> ssl.SSLContext:
-        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        made.load_cert_chain(folder / "all.pem", folder / "all.key")
-        return made
-
     server = _Server(("127.0.0.1", 0), _Proxy)
-    server.contexts = context
+    server.contexts = lambda name: _context(folder)
     with serving(server) as receiver:
         yield receiver
 
@@ -167,16 +170,38 @@ def _openssl(*words: str) -> None:
 
 
 class _Mail(socketserver.StreamRequestHandler):
-    """Enough of SMTP for one mail, with AUTH PLAIN and LOGIN."""
+    """Enough of SMTP for one mail, with AUTH PLAIN and LOGIN; over TLS with ``server.tls``."""
 
     def handle(self) -> None:
-        receiver: Receiver = self.server.receiver  # type: ignore[attr-defined]
+        server: Any = self.server
+        server.lines = said = []
+        with suppress(OSError, ssl.SSLError):
+            if server.tls == "tls":
+                self._secure()
+            self._talk(server.receiver, server.tls == "starttls", said)
+        if isinstance(self.connection, ssl.SSLSocket):
+            self.connection.close()
+
+    def _secure(self) -> None:
+        server: Any = self.server
+        secured = server.contexts("localhost").wrap_socket(self.connection, server_side=True)
+        self.connection = secured
+        self.rfile, self.wfile = secured.makefile("rb"), secured.makefile("wb", buffering=0)
+
+    def _talk(self, receiver: Receiver, offers: bool, said: list[str]) -> None:
         seen: dict[str, str] = {}
         self._say("220 mail.test ESMTP")
         while line := self.rfile.readline().decode().strip():
+            said.append(line)
             word = line.split()[0].upper()
             if word in ("EHLO", "HELO"):
-                self._say("250-mail.test\r\n250 AUTH PLAIN LOGIN")
+                more = "250-STARTTLS\r\n" if offers else ""
+                self._say(f"250-mail.test\r\n{more}250 AUTH PLAIN LOGIN")
+            elif word == "STARTTLS" and offers:
+                self._say("220 go on")
+                self._secure()
+            elif word == "STARTTLS":
+                self._say("502 what?")
             elif word == "AUTH":
                 seen["auth"] = line
                 self._say("235 welcome" if receiver.status == 200 else "535 no")
@@ -185,6 +210,7 @@ class _Mail(socketserver.StreamRequestHandler):
                 data = b""
                 while not data.endswith(b"\r\n.\r\n"):
                     data += self.rfile.readline()
+                seen["tls"] = getattr(self.connection, "version", lambda: "")() or ""
                 receiver.got.append(Got("mail", seen.get("rcpt", ""), seen, data))
                 self._say("250 taken")
             elif word == "QUIT":
@@ -200,7 +226,12 @@ class _Mail(socketserver.StreamRequestHandler):
 
 
 @contextmanager
-def mail() -> Iterator[Receiver]:
-    """A mail server."""
-    with serving(_Server(("127.0.0.1", 0), _Mail)) as receiver:
+def mail(folder: Path | None = None, tls: str = "none") -> Iterator[Receiver]:
+    """A mail server; ``tls`` as in the configuration, with the certificate in ``folder``."""
+    server: Any = _Server(("127.0.0.1", 0), _Mail)
+    server.tls = tls
+    if folder is not None:
+        server.contexts = lambda name: _context(folder)
+    with serving(server) as receiver:
         yield receiver
+        receiver.lines = server.lines

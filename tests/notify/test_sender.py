@@ -179,6 +179,46 @@ def test_email(environ: dict[str, str], user: str | None) -> None:
     assert "healthguard approve threader --id p-1" in text.get_content()
 
 
+@pytest.mark.parametrize("tls", ["starttls", "tls"])
+def test_email_over_tls(environ: dict[str, str], ca: Path, tls: str) -> None:
+    with mail(ca, tls) as server:
+        given = email(server.port, host="localhost", tls=tls, user="guard")
+        assert send(given, environ=environ) == [Sent("m-1", True)]
+        [got] = server.got
+    assert got.headers["tls"].startswith("TLSv1.")
+    assert "auth" in got.headers
+    if tls == "starttls":  # the password came after it
+        words = [line.split()[0].upper() for line in server.lines]
+        assert words.index("STARTTLS") < words.index("AUTH")
+
+
+@pytest.mark.parametrize("tls", ["starttls", "tls"])
+@pytest.mark.parametrize("trouble", ["unknown", "other name"])
+def test_a_mail_server_that_is_not_who_it_should_be(
+    environ: dict[str, str], ca: Path, tls: str, trouble: str
+) -> None:
+    if trouble == "unknown":
+        del environ["SSL_CERT_FILE"]
+    host = "localhost" if trouble == "unknown" else "127.0.0.1"
+    with mail(ca, tls) as server:
+        given = email(server.port, host=host, tls=tls, user="guard")
+        assert send(given, environ=environ) == [
+            Sent("m-1", False, "its certificate is not trusted")
+        ]
+    assert server.got == []
+    assert not any("AUTH" in line for line in server.lines)
+
+
+def test_no_password_goes_to_a_mail_server_that_offers_no_tls(
+    environ: dict[str, str], ca: Path
+) -> None:
+    with mail(ca, "none") as server:
+        [result] = send(email(server.port, tls="starttls", user="guard"), environ=environ)
+    assert not result.ok
+    assert server.got == []
+    assert not any("AUTH" in line for line in server.lines)
+
+
 def test_a_webhook_is_signed_and_dated(environ: dict[str, str]) -> None:
     with hook() as server:
         given = notifier(
