@@ -1,5 +1,6 @@
 # `make demo` and `make test` are all that a fresh clone needs: they set up what is missing.
 .DEFAULT_GOAL := help
+SHIPPED := build/deb/root/usr/lib/healthguard
 .PHONY: help setup demo test lint bench stories lock deb install clean
 
 help:  ## this list
@@ -23,7 +24,9 @@ lint: setup  ## ruff, mypy, import-linter
 
 bench:  ## compares with HAProxy and plain nginx, writes docs/benchmarks.md
 	@scripts/setup bench
-	.venv/bin/python -m tests.bench
+	@packaging/build
+	@$(SHIPPED)/bin/python3 -m compileall -q $(SHIPPED)/lib  # as installing the package does
+	.venv/bin/python -m tests.bench --python $(SHIPPED)/bin/python3
 
 stories: setup  ## judges the corpus of incidents, writes its tables into docs/incidents.md
 	.venv/bin/python -m tests.stories.report

@@ -49,7 +49,7 @@ def _measure(name: str, root: Path, options: argparse.Namespace) -> list[Part]:
         pools, warm, span = (100, 4.0, 5.0) if quick else (500, 15.0, 30.0)
         return [fleet.measure(root, options.python, pools=pools, warm=warm, span=span)]
     if name == "idle":
-        warm, span, starts = (4.0, 10.0, 3) if quick else (15.0, 60.0, 9)
+        warm, span, starts = (4.0, 10.0, 3) if quick else (15.0, 600.0, 9)
         return [idle.measure(root, options.python, warm=warm, span=span, starts=starts)]
     repeats = options.repeats or (1 if quick else 8)
     return failover.measure(root, options.python, repeats=repeats, rate=options.rate)
@@ -69,7 +69,9 @@ def _options() -> argparse.Namespace:
 
 def _command(options: argparse.Namespace) -> str:
     words = sys.argv[1:]
-    return "make bench" if not words else " ".join(["python -m tests.bench", *words])
+    if words[:1] == ["--python"] and len(words) == 2:
+        return "make bench"
+    return " ".join(["python -m tests.bench", *words])
 
 
 def _minutes(began: float) -> str:

@@ -5,9 +5,11 @@ import socket
 import statistics
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.bench.keepalived import Keepalived
 from tests.bench.proc import cpu, rss_mb
 from tests.bench.programs import Guard, Haproxy, Nginx
 from tests.bench.report import Finding, Part
@@ -19,7 +21,12 @@ worker_processes 1;
 events {{ worker_connections 256; }}
 http {{
     access_log off;
-    server {{ listen 127.0.0.1:{blue}; listen 127.0.0.1:{green}; location / {{ return 200 ok; }} }}
+    server {{
+        listen 127.0.0.1:{blue};
+        listen 127.0.0.1:{green};
+        listen unix:{socket};
+        location / {{ return 200 ok; }}
+    }}
 }}
 """
 _HAPROXY = """
@@ -42,10 +49,22 @@ backend app
 """
 METHOD = """
 One pool of two upstreams, the samples of `nginx/` and the defaults of the configuration (interval
-2 s, marker, metrics on), against HAProxy with the same two checks; {span:g} s after a warm-up of
-{warm:g} s. First probe: from the start of the process to the connection at the upstream, {starts}
-starts.
+2 s, marker, metrics on), against HAProxy with the same two checks and keepalived with the same two
+as scripts that call curl; {span:g} s after a warm-up of {warm:g} s. CPU is that of the process and,
+for keepalived, of its scripts. First probe: from the start of the process to the connection at the
+upstream, {starts} starts.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Idle:
+    """CPU in ms over the span and memory in MB, of one program."""
+
+    cpu: float
+    memory: float
+
+    def per_hour(self, span: float) -> str:
+        return f"{self.cpu * 3.6 / span:.1f}"
 
 
 def measure(root: Path, python: str, *, warm: float, span: float, starts: int) -> Part:
@@ -53,23 +72,28 @@ def measure(root: Path, python: str, *, warm: float, span: float, starts: int) -
     ports = {"blue": free_port(), "green": free_port()}
     with ExitStack() as stack:
         root.mkdir(parents=True)
-        stack.enter_context(Nginx(root, "apps", _APPS.format(**ports)))
+        app = root / "app.sock"
+        stack.enter_context(Nginx(root, "apps", _APPS.format(socket=app, **ports)))
         site = install(root / "site", "plain", ports)
         stack.enter_context(site.nginx)
         guard = Guard(root / "guard", _config(site.pool(ports), site.nginx), python)
         stack.enter_context(guard)
         text = _HAPROXY.format(port=free_port(), **ports)
         haproxy = stack.enter_context(Haproxy(root, "haproxy", text))
+        keepalived = Keepalived(root / "keepalived", app)
+        stack.enter_context(keepalived)
         time.sleep(warm)
-        ours, theirs = cpu(guard.pid), cpu(haproxy.pid)
+        began = cpu(guard.pid), cpu(haproxy.pid), keepalived.cost()
         time.sleep(span)
-        cost, other = cpu(guard.pid) - ours, cpu(haproxy.pid) - theirs
-        memory = rss_mb(guard.pid), rss_mb(haproxy.pid)
+        theirs = keepalived.cost() - began[2]
+        idle = (
+            _Idle((cpu(guard.pid) - began[0]).own, rss_mb(guard.pid)),
+            _Idle((cpu(haproxy.pid) - began[1]).own, rss_mb(haproxy.pid)),
+            _Idle(theirs.own + theirs.children, keepalived.memory_mb()),
+        )
         guard.end()
         first = sorted(_first_probe(root / f"start{n}", site, python) for n in range(starts))
-    return _part(
-        METHOD.format(warm=warm, span=span, starts=starts), span, cost.own, other.own, memory, first
-    )
+    return _part(METHOD.format(warm=warm, span=span, starts=starts), span, idle, first)
 
 
 def _config(pool: dict[str, Any], nginx: Nginx) -> dict[str, Any]:
@@ -106,29 +130,23 @@ def _first_probe(root: Path, site: Any, python: str) -> float:
 _QUIET = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
 
 
-def _part(
-    method: str,
-    span: float,
-    ours: float,
-    theirs: float,
-    memory: tuple[float, float],
-    first: list[float],
-) -> Part:
-    hour = 3.6 / span  # ms per span -> seconds per hour
-    middle, ratio = statistics.median(first), ours / theirs
+def _part(method: str, span: float, idle: tuple[_Idle, _Idle, _Idle], first: list[float]) -> Part:
+    ours, haproxy, _ = idle
+    middle, ratio = statistics.median(first), ours.cpu / haproxy.cpu
     return Part(
         "Two endpoints every 2 s",
         method,
-        ("", "healthguard", "HAProxy", "ratio"),
+        ("", "healthguard", "HAProxy", "keepalived", "healthguard / HAProxy"),
         [
-            ("CPU s per hour", f"{ours * hour:.1f}", f"{theirs * hour:.1f}", f"{ratio:.2f}"),
-            ("RSS MB", f"{memory[0]:.1f}", f"{memory[1]:.1f}", f"{memory[0] / memory[1]:.2f}"),
+            ("CPU s per hour", *(each.per_hour(span) for each in idle), f"{ratio:.2f}"),
+            ("RSS MB", *(f"{each.memory:.1f}" for each in idle),
+             f"{ours.memory / haproxy.memory:.2f}"),
             ("first probe ms, median (min-max)",
-             f"{middle:.0f} ({first[0]:.0f}-{first[-1]:.0f})", "", ""),
+             f"{middle:.0f} ({first[0]:.0f}-{first[-1]:.0f})", "", "", ""),
         ],
         [
             Finding("CPU, two endpoints every 2 s", f"{ratio:.2f} x HAProxy", "3", ratio <= 3),
-            Finding("RSS, two endpoints", f"{memory[0]:.1f} MB", "45 MB", memory[0] <= 45),
+            Finding("RSS, two endpoints", f"{ours.memory:.1f} MB", "45 MB", ours.memory <= 45),
             Finding("first probe after the start", f"{middle:.0f} ms", "400 ms", middle <= 400),
         ],
     )  # fmt: skip
