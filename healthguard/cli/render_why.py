@@ -96,7 +96,9 @@ def _decision(output: Output, view: View, now: datetime) -> Iterator[str]:
     yield output.paint("last decision", "bold")
     decision = view.get("last_decision")
     if decision:
-        yield from _facts(decision, now)
+        head = {"at": decision.get("at_wall_ms"), "event": decision.get("event")}
+        rest = {key: each for key, each in decision.items() if key not in ("at_wall_ms", "event")}
+        yield from _facts(head | rest, now)
     else:
         yield "  none so far"
     if failure := view.get("failure"):

@@ -20,11 +20,15 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What is known of one release on one upstream. ``status``: new, good or bad."""
+    """What is known of one release on one upstream. ``status``: new, good or bad.
+
+    ``proven``: it is bad now, and was good before it failed.
+    """
 
     status: str
     since_ms: int
     reason: str = ""
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,9 @@ def unproven(state: State, upstream: str) -> str:
         return ""  # it served until this bake began
     if status_of(state, upstream, release) == GOOD:
         return ""
+    known = state.memory.releases.get(upstream, {}).get(release)
+    if known is not None and known.status == BAD and known.proven:
+        return ""  # it failed since: that is what `known_bad` is for
     return f"{upstream} runs {release}, which never passed a bake here and is not vouched for"
 
 
@@ -82,8 +85,9 @@ def see(draft: Draft, upstream: str, release: str) -> bool:
 def note(draft: Draft, upstream: str, release: str, status: str, reason: str) -> None:
     """Write one line of the ledger; the oldest are forgotten."""
     lines = {**draft.memory.releases.get(upstream, {})}
-    lines.pop(release, None)
-    lines[release] = Note(status, draft.at.boot_ms, reason)
+    old = lines.pop(release, None)
+    proven = status == BAD and old is not None and (old.status == GOOD or old.proven)
+    lines[release] = Note(status, draft.at.boot_ms, reason, proven)
     while len(lines) > KEPT:
         lines.pop(next(iter(lines)))
     draft.remember(releases={**draft.memory.releases, upstream: lines})

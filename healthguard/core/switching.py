@@ -296,6 +296,9 @@ def _say(draft: Draft, event: str, level: str, attempt: Attempt, done: Done) -> 
     if done.recovered:
         fields["recovered"] = True
     draft.record_as(draft.next_id(), event, level, fields)
+    last = draft.memory.last_decision
+    if last.get("event") == "switch_started" and last.get("to") == attempt.to:  # and its end
+        draft.remember(last_decision={"at_wall_ms": last["at_wall_ms"], "event": event, **fields})
 
 
 def _completed(draft: Draft, attempt: Attempt, done: Done) -> None:

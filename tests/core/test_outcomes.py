@@ -4,6 +4,7 @@ import pytest
 
 from healthguard.core.evidence import evidence
 from healthguard.core.text import iso
+from healthguard.core.view import why_view
 
 from .story import Story, policy
 
@@ -34,6 +35,18 @@ def test_completed_automatically() -> None:
     assert story.memory.bake is None
     assert story.memory.attempt is None
     assert len(story.memory.ledger.charges_ms) == 1
+
+
+@pytest.mark.parametrize("end", ["completed", "undone", "lost"])
+def test_why_tells_how_the_last_decision_ended(end: str) -> None:
+    story = switching("manual")
+    begun = why_view(story.state, story.instant)["last_decision"]
+    story.finished(end)
+    ended = why_view(story.state, story.instant)["last_decision"]
+    assert begun["event"] == "switch_started"  # type: ignore[index]
+    assert ended["event"] == f"switch_{end}"  # type: ignore[index]
+    assert ended["message"] == f"it {end}"  # type: ignore[index]
+    assert ended["at_wall_ms"] == begun["at_wall_ms"]  # type: ignore[index]
 
 
 def test_completed_by_hand_begins_a_bake_and_marks_nobody_who_was_well() -> None:

@@ -1,5 +1,9 @@
 """Known good, known bad: a release is judged per upstream; an untested one never gets traffic."""
 
+from dataclasses import replace
+
+import pytest
+
 from healthguard.core.view import pool_view, releases_view
 
 from .story import FAIL, Story, policy
@@ -206,6 +210,24 @@ def test_the_same_release_on_the_healthy_colour_is_not_condemned() -> None:
     assert story.memory.active == "green"
     assert ledger(story, "blue") == {"1.4": "bad"}
     assert ledger(story, "green") == {"1.4": "good"}
+
+
+@pytest.mark.parametrize("mode", ["auto", "propose", "observe"])
+def test_bad_but_once_good_is_held_by_known_bad_alone_and_a_person_is_asked(mode: str) -> None:
+    """That it failed takes nothing away from the bake it passed: only the mark is in the way."""
+    story = running(good=("green", "blue")).live(5_000, blue=FAIL).live(70_000)
+    assert story.memory.active == "green"
+    assert story.closed() == ["known_bad"]
+    story.restart().look().live(70_000).forget()
+    story.configure(replace(story.policy, mode_steady=mode))
+    story.live(10_000, green=FAIL)
+    story.says("proposal_opened green->blue", only=("proposal", "Queue", "Switch"))
+
+
+def test_bad_and_never_good_is_unproven_as_well() -> None:
+    story = rolled_back()
+    assert story.closed() == ["known_bad", "unproven"]
+    story.live(10_000, blue=FAIL).never("proposal")
 
 
 def test_clear_forgets_the_mark_and_a_restart_does_not_bring_it_back() -> None:
