@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 SUITE = os.environ.get("HEALTHGUARD_TEST_SUITE", "bookworm")  # systemd 252; trixie has 257
-PACKAGES = "systemd,systemd-sysv,dbus,nginx-light,python3,procps,logrotate,strace"
+PACKAGES = "systemd,systemd-sysv,dbus,nginx-light,python3-venv,procps,logrotate,strace"
 _MASKED = (
     "systemd-networkd.service",
     "systemd-resolved.service",
