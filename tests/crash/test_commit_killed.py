@@ -95,12 +95,17 @@ async def reconcile(box: NginxSandbox, *, marked: bool) -> str | None:
     return found[0].done.outcome if found else None
 
 
+class NotReached(AssertionError):
+    """The switch had ended before the moment came."""
+
+
 async def killed_and_recovered(box: NginxSandbox, inject: str, *, marked: bool) -> str | None:
     start_over(box)
     code, out = run(
         box, ["-e", f"trace={inject.split(':')[0]}", "-e", f"inject={inject}"], marked=marked
     )
-    assert code in (-9, 137), f"it was not killed at {inject}: {out}"
+    if code not in (-9, 137):
+        raise NotReached(f"it was not killed at {inject}: {out}")
     # The first symlink is the one in the private namespace of the candidate test.
     assert out.startswith("ready") or inject.startswith("symlink"), "killed too early"
     assert box.linked() in ("blue", "green")
@@ -146,7 +151,13 @@ async def test_killed_at_each_change(box: NginxSandbox, call: str, when: int) ->
 @pytest.mark.parametrize("turn", WAITING)
 @pytest.mark.parametrize("marked", [False, True], ids=["generations", "marker"])
 async def test_killed_while_it_watches(box: NginxSandbox, turn: int, marked: bool) -> None:
-    await killed_and_recovered(box, f"epoll_wait:signal=KILL:when={turn}", marked=marked)
+    while turn:
+        try:
+            await killed_and_recovered(box, f"epoll_wait:signal=KILL:when={turn}", marked=marked)
+            return
+        except NotReached:  # a busy machine watches in fewer turns
+            turn //= 2
+    pytest.fail("it was never killed")
 
 
 @pytest.mark.parametrize("call", ["renameat2", "unlink", "pidfd_send_signal"])

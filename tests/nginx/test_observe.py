@@ -103,7 +103,7 @@ async def test_a_stamp_of_very_many_files_does_not_stop_the_loop(guard: Guard) -
     observer = guard.observer
     observer._files = ManyFiles()  # type: ignore[assignment]
     assert await observer.stamp() == "stamp 1"  # it is not known to be slow yet
-    assert await observer.stamp() == "stamp 1"  # and is kept for a hundred times as long
+    assert await observer.stamp() == "stamp 1"  # and is kept for a while
     observer._stamp_until = 0.0
     both = asyncio.gather(observer.stamp(), observer.stamp())
     turns = 0

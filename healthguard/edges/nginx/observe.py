@@ -16,8 +16,10 @@ from healthguard.edges.nginx.settings import NginxSettings, PoolFiles
 
 SHARED_FOR = 0.05  # s: pools looked at together share what they have in common
 DOWN_FOR = 0.5  # s: the same while nginx is down: looking for orphans reads all processes
-STAMP_FOR = 1.0  # s: a commit looks at the files again in any case
-STAMP_SHARE = 0.01  # of the time is spent on stamps at most: many files are looked at less often
+# s: a commit looks at the files again in any case. Very many files are looked at less often, so
+# that a hundredth of the time goes into it, but a change is never overlooked for long.
+STAMP_FOR, STAMP_AT_MOST = 1.0, 3.0
+STAMP_SHARE = 0.01
 STAMP_SLOW = 0.002  # s: longer than this in the loop would delay probes
 MANY = 20  # pools: so many files that the first stamp is slow too
 _ASK_TIMEOUT = 1.0
@@ -81,7 +83,8 @@ class NginxObserver:
     def _stamped(self, stamp: str, began: float) -> None:
         now = time.monotonic()
         self._stamp, self._stamp_slow = stamp, now - began > STAMP_SLOW
-        self._stamp_until = now + max(STAMP_FOR, (now - began) / STAMP_SHARE)
+        rest = max(STAMP_FOR, min(STAMP_AT_MOST, (now - began) / STAMP_SHARE))
+        self._stamp_until = now + rest
 
     def _nginx(self) -> NginxFact:
         now = time.monotonic()

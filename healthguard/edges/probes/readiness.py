@@ -40,8 +40,9 @@ class Readiness:
         self._calls.pop(fd, None)
 
     def _open(self) -> select.epoll:
-        self._epoll = epoll = select.epoll()
+        epoll = select.epoll()
         asyncio.get_running_loop().add_reader(epoll.fileno(), self._ready)
+        self._epoll = epoll
         return epoll
 
     def _ready(self) -> None:
