@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import errno
 import gc
 import os
