@@ -124,9 +124,11 @@ def _no_target(state: State, to: str | None) -> Finding:
 
 
 def _known_bad(state: State, to: str | None) -> Finding:
-    bad = releases.known_bad(state, to) if to is not None else None
+    if to is None:
+        return False, "no target"
+    bad = releases.known_bad(state, to)
     if bad is None:
-        return False, f"{to or 'no target'} carries no mark"
+        return False, f"{to} carries no mark"
     ago = seconds(state.at.boot_ms - bad[0])
     return True, f"{to} was left {ago} ago: {bad[1]}"
 

@@ -36,9 +36,12 @@ def would_switch(draft: Draft, to: str) -> None:
 def latch(draft: Draft, reason: str) -> None:
     """A switch is wanted and the budget is spent: nothing more by itself until `ack`.
 
-    In mode observe only the shadow latches, and is dropped with the mode.
+    In mode observe only the shadow latches, and is dropped with the mode; not by the failure
+    whose switch has been told, for that would have ended it.
     """
     memory, now = draft.memory, draft.at.boot_ms
+    if mode(draft.s) == OBSERVE and draft.s.would:
+        return
     if memory.ledger.latched_ms is not None or memory.shadow.latched_ms is not None:
         return
     if mode(draft.s) == OBSERVE:

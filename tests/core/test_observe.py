@@ -36,6 +36,14 @@ def test_it_is_said_at_the_real_rate() -> None:
     assert story.memory.shadow.latched_ms is not None
 
 
+def test_the_failure_that_spent_the_budget_does_not_latch() -> None:
+    """It would have been over with that switch; only the next one wants more than there is."""
+    story = observing(cooldown_ms=5_000, budget_switches=1)
+    story.live(120_000, blue="fail").never("latched")
+    story.live(3_000).live(20_000, blue="fail")
+    assert story.memory.shadow.latched_ms is not None
+
+
 def test_the_shadow_is_dropped_with_the_mode() -> None:
     story = observing(cooldown_ms=600_000)
     assert failure(story) == 1
