@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from healthguard.cli.context import OK, REFUSED, USAGE, Context
+from healthguard.cli.context import NO_DAEMON, OK, REFUSED, USAGE, Context
 from healthguard.cli.entry import Verb
 
 
@@ -42,6 +42,9 @@ def _replay(args: argparse.Namespace, context: Context) -> int:
     except ConfigError as problem:
         context.output.error("\n".join(str(each) for each in problem.problems))
         return USAGE
+    except replay.ForbiddenRecord as problem:
+        context.output.error(f"not permitted: {problem}")
+        return NO_DAEMON
     except (ValueError, replay.UnreadableRecord) as problem:
         context.output.error(f"healthguard: {problem}")
         return USAGE

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from healthguard.service.check import Finding, check_online, exit_code, run
+from healthguard.service.check.findings import WARNING
 from tests.check.world import Prepares, World
 
 AS_NOBODY = """
@@ -49,6 +50,14 @@ async def test_an_nginx_that_does_not_run(world: World) -> None:
     assert set(found) == {"nginx"}
     assert "does not run" in found["nginx"].message
     assert prepares.asked == []
+
+
+async def test_a_disable_file_is_shown(world: World, tmp_path: Path) -> None:
+    disable = tmp_path / "DISABLE"
+    disable.write_text("database move, ask anna\n")
+    findings = await check_online(world.load(), Prepares(), disable=disable)
+    (found,) = (each for each in findings if each.what == "disabled")
+    assert (found.level, "ask anna" in found.message) == (WARNING, True)
 
 
 async def test_the_classic_trap_of_different_upstream_names(world: World) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -107,6 +108,33 @@ def test_a_day_of_two_pools_is_small_and_replays(tmp_path: Path) -> None:
     assert inputs > 300_000
     assert size < 6 * inputs, "some bytes for each input"
     assert all(pool["events"]["switch_completed"] == 1 for pool in pools.values())
+
+
+STRANGER = """
+import os, sys
+from healthguard.cli import main, replay
+from healthguard.service import config, replay
+from healthguard.service.control import when
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+sys.exit(main(["replay", sys.argv[1]]))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_a_record_of_somebody_else_is_no_permission() -> None:
+    """The record holds what upstreams answered: it is the daemon's own."""
+    with tempfile.TemporaryDirectory(prefix="hg-") as record:  # 0700, as the daemon makes it
+        done = subprocess.run(
+            [sys.executable, "-c", STRANGER, record],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == f"not permitted: {record}: may not be read by you\n"
 
 
 def test_replay_says_where_it_looked(tmp_path: Path) -> None:

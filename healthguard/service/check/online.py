@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 from healthguard.core.model import LinkFact
+from healthguard.edges.disable import DISABLE, read_disable
 from healthguard.edges.nginx import link, marker
 from healthguard.edges.nginx.master import MasterFinder
 from healthguard.edges.nginx.ports import Switcher
@@ -17,12 +19,14 @@ from healthguard.service.config import Config
 MARKER_TIMEOUT = 2.0
 
 
-async def check_online(config: Config, switcher: Switcher, show: Show = show) -> list[Finding]:
+async def check_online(
+    config: Config, switcher: Switcher, show: Show = show, disable: Path = DISABLE
+) -> list[Finding]:
     """Findings about this host. ``switcher`` does a real prepare for every other upstream.
 
-    ``show`` gives the properties of a unit.
+    ``show`` gives the properties of a unit; ``disable`` is the DISABLE file.
     """
-    findings = [*check_host(config), *check_sandbox(config, show)]
+    findings = [*check_host(config), *check_sandbox(config, show), *_disabled(disable)]
     if any(each.what in ("nginx_binary", "nginx_config") for each in findings):
         return findings  # nothing true could be said about the rest
     running = _nginx(config)
@@ -31,6 +35,13 @@ async def check_online(config: Config, switcher: Switcher, show: Show = show) ->
     for pool in config.pools.values():
         findings += [each async for each in _pool(config, pool.files, switcher, up)]
     return findings
+
+
+def _disabled(disable: Path) -> Iterator[Finding]:
+    said = read_disable(disable)
+    if said is not None:
+        message = f"{disable} is there, nothing is switched: {said or '(empty)'}"
+        yield Finding(WARNING, None, "disabled", message, f"rm {disable}, to let it act again")
 
 
 def _nginx(config: Config) -> list[Finding]:

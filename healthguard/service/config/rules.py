@@ -210,9 +210,6 @@ def _probe(pool: PoolValues, probe: Values, place: str) -> None:
         pool.add(f"{place}.expect.max_latency", message)
     if "http" in probe:
         _http(pool, probe, expect if known(expect) else {}, place)
-    argv: Any = probe.get("exec")
-    if known(argv) and not argv[0].startswith("/"):
-        pool.add(f"{place}.exec[0]", "must be the absolute path of a program")
 
 
 _OURS = ("host", "connection", "content-length", "transfer-encoding", "accept-encoding")

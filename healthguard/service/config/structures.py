@@ -133,6 +133,18 @@ class ListOf(Kind):
         return {"type": "array", "items": self.item.schema(), "minItems": self._least}
 
 
+class Command(ListOf):
+    """A program and its arguments, run without a shell."""
+
+    def read(self, node: Node, path: str, report: Report) -> Any:
+        """See Kind."""
+        argv = super().read(node, path, report)
+        if argv is not BAD and not argv[0].startswith("/"):
+            report.add(f"{path}[0]", "must be the absolute path of a program")
+            return BAD
+        return argv
+
+
 class MapOf(Kind):
     """A mapping with names of the operator's choice; its value is a dict, BAD where refused."""
 
@@ -156,9 +168,9 @@ class MapOf(Kind):
     def _entry(self, key: str, entry: Entry, path: str, report: Report) -> Any:
         below = join(path, key)
         report.at(below, entry.line)
-        if self.name.read(node_of(key), below, _Named(report)) is BAD:
-            return BAD
-        return self.item.read(entry.node, below, report)
+        name = self.name.read(node_of(key), below, _Named(report))
+        value = self.item.read(entry.node, below, report)  # whatever the name is
+        return BAD if name is BAD else value
 
     def schema(self) -> Schema:
         """See Kind."""

@@ -24,6 +24,7 @@ from healthguard.service.config.kinds import (
 from healthguard.service.config.notifiers import NOTIFIER
 from healthguard.service.config.structures import (
     REQUIRED,
+    Command,
     Either,
     Field,
     ListOf,
@@ -164,7 +165,7 @@ PROBE = OneOf(
     exec=Section(
         Field(
             "exec",
-            ListOf(TEXT),
+            Command(TEXT),
             "Program (absolute path) and arguments; exit 0 is a pass.",
             REQUIRED,
         ),

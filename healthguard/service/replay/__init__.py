@@ -12,12 +12,18 @@ from typing import Any
 from healthguard.service.build import defined
 from healthguard.service.config import Config
 from healthguard.service.recorder import code_version
-from healthguard.service.replay.reading import SegmentFile, UnreadableRecord, find, since
+from healthguard.service.replay.reading import (
+    ForbiddenRecord,
+    SegmentFile,
+    UnreadableRecord,
+    find,
+    since,
+)
 from healthguard.service.replay.render import lines
 from healthguard.service.replay.same import as_recorded
 from healthguard.service.replay.tried import with_candidate
 
-__all__ = ["UnreadableRecord", "lines", "replay"]
+__all__ = ["ForbiddenRecord", "UnreadableRecord", "lines", "replay"]
 
 _ALONE_BYTES = 256 << 10  # less than this is done before another process has begun
 
@@ -29,7 +35,7 @@ def replay(record: Path, candidate: Config | None = None, since_ms: int = 0) -> 
     """Run the record at ``record``; ``same`` in the answer says if all decisions are the same.
 
     ``candidate``: try its pools on the recorded inputs. ``since_ms``: Unix milliseconds.
-    UnreadableRecord if there is nothing that can be run.
+    UnreadableRecord if there is nothing that can be run; ForbiddenRecord if it may not be read.
     """
     pools = {pool: since(files, since_ms) for pool, files in find(record).items()}
     view: View = {"record": str(record), "version": code_version(), "candidate": None}

@@ -19,6 +19,10 @@ class UnreadableRecord(Exception):
     """There is nothing to replay; one sentence."""
 
 
+class ForbiddenRecord(UnreadableRecord):
+    """It may not be read by this user."""
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentFile:
     """One segment: where it is, and when it begins (0: its name does not say)."""
@@ -100,6 +104,8 @@ def find(path: Path) -> dict[str, list[SegmentFile]]:
             return pools
         if not path.exists():
             raise UnreadableRecord(f"{path}: there is no such file or folder")
+    except PermissionError as problem:
+        raise ForbiddenRecord(f"{problem.filename or path}: may not be read by you") from problem
     except OSError as problem:
         raise UnreadableRecord(f"{path}: {problem.strerror}") from problem
     return {path.parent.name: [_named(path)]}
