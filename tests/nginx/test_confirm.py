@@ -117,6 +117,23 @@ def test_a_silent_marker_hinders_a_switch_but_not_its_undo(
     assert found[0] == verdict
 
 
+@pytest.mark.parametrize(("standing", "verdict"), [((OLD1,), PROVEN), ((), "unclear")])
+def test_a_marker_that_names_no_upstream_says_as_little_as_a_silent_one(
+    standing: tuple[Worker, ...], verdict: str
+) -> None:
+    """A typing error in its map: only answers that name another upstream are old ones."""
+    keys, known = frozenset(each.key for each in standing), frozenset({"blue", "green"})
+    seen = Watch("blue", (OLD2,), 5.0, marked=True, known=known, standing=keys)
+    seen.look(0.01, (OLD2, NEW1))
+    seen.look(0.11, (NEW1,))
+    for _ in range(20):
+        seen.answer(0.2, Said("bleu"))
+    found = seen.verdict(5.0)
+    assert found is not None
+    assert found[0] == verdict
+    assert "'bleu', which is no upstream" in found[1]
+
+
 @pytest.mark.parametrize(
     ("answers", "verdict"),
     [

@@ -74,6 +74,7 @@ class Hands:
             timeout_ms=self._settings.confirm_timeout_ms,
             url=pool.confirm_url,
             standing=standing,
+            known=frozenset(pool.upstreams),
         )
         timings.add("confirm", began)
         return found

@@ -40,7 +40,8 @@ class Watch:
     """What was seen so far, and what it means. Pure: fed with looks and answers.
 
     ``before``: the workers when the reload was asked for. ``standing``: workers known to use
-    ``to`` already (those from before the switch, when it is being undone).
+    ``to`` already (those from before the switch, when it is being undone). ``known``: names that
+    the marker may give; another one tells nothing of the workers. Empty: any.
     """
 
     to: str
@@ -48,6 +49,7 @@ class Watch:
     timeout: float
     marked: bool
     standing: frozenset[tuple[int, int]] = frozenset()
+    known: frozenset[str] = frozenset()
     grown: bool = False  # seen more workers than there were: a reload has happened
     first_new: dict[tuple[int, int], float] = field(default_factory=dict)
     current: tuple[Worker, ...] = ()
@@ -83,6 +85,9 @@ class Watch:
         """One answer of the marker, asked for ``asked`` seconds after the reload was."""
         if said.name is None:
             self.run, self.run_after, self.silent = 0, 0, said.problem
+        elif self.known and said.name not in self.known:
+            self.run, self.run_after = 0, 0
+            self.silent = f"the marker names {said.name!r}, which is no upstream"
         elif said.name != self.to:
             self.run, self.run_after, self.wrong = 0, 0, self.wrong + 1
         else:
@@ -139,7 +144,7 @@ class Watch:
             # against the workers.
             back = self._generation_proof(now) if self.standing else ""
             if back and not self.right and not self.wrong:
-                return PROVEN, f"{back}; the marker is silent: {self.silent}"
+                return PROVEN, f"{back}; the marker does not help: {self.silent}"
             if self.wrong >= RUN and not self.right:
                 return REFUTED, f"none of {self.wrong} answers of the marker names {self.to}"
             said = self.silent or "the marker is of two minds"
@@ -163,11 +168,12 @@ async def confirm(
     timeout_ms: int,
     url: str | None = None,
     standing: frozenset[tuple[int, int]] = frozenset(),
+    known: frozenset[str] = frozenset(),
 ) -> Finding:
     """Watch until it is known whether the workers use ``to``; at most ``timeout_ms``."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    watch = Watch(to, before, timeout_ms / 1000, url is not None, standing)
+    watch = Watch(to, before, timeout_ms / 1000, url is not None, standing, known)
     asking = loop.create_task(_keep_asking(url, watch, began)) if url else None
     try:
         while True:
