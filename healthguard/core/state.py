@@ -87,6 +87,7 @@ class State:
     seq: int = 0
     told_phase: str = ""
     told_hold: str = ""
+    told_down: bool = False  # and that the active upstream is down meanwhile
     told_ready: tuple[bool, str] | None = None
     would: bool = False  # mode observe: this failure of the active one has been told
     wake_ms: int = 0
@@ -137,6 +138,14 @@ def in_use(state: State) -> tuple[str | None, str, str]:
 def active(state: State) -> str | None:
     """The upstream that nginx's workers really use; None when that is not known."""
     return in_use(state)[0]
+
+
+def serving(state: State) -> str | None:
+    """The upstream that probably serves: the active one, or the last known where that is not known.
+
+    For telling people only; nothing is decided by it.
+    """
+    return active(state) or state.memory.active
 
 
 def target(state: State) -> str | None:

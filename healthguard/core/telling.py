@@ -12,8 +12,10 @@ from healthguard.core.state import (
     active,
     baking,
     failing_since,
+    failing_since_ms,
     health_of,
     min_down_ms,
+    serving,
     target,
 )
 
@@ -22,6 +24,9 @@ TRUTH = frozenset(
     {"link_unmanaged", "nginx_down", "nginx_upgrading", "active_unknown", "self_unhealthy"}
 )
 PENDING_MS = 5_000  # a missing fact is not called a hold before it has been missing this long
+# An upstream may take its time after a start of the host. One that fails for longer than this is
+# said, although nothing may be done about it yet.
+SLOW_START_MS = 120_000
 
 
 def phase(state: State, gates: tuple[Gate, ...]) -> tuple[str, Gate | None]:
@@ -57,6 +62,9 @@ def tell(draft: Draft, gates: tuple[Gate, ...]) -> None:
     name, gate = phase(draft.s, gates)
     old, old_hold = draft.s.told_phase, draft.s.told_hold
     hold = gate.name if name == "holding" and gate is not None else ""
+    same = (name, hold) == (old, old_hold)
+    if draft.s.told_down and (not same or not _down(draft.s)):
+        draft.set(told_down=False)
     if hold != old_hold:
         if hold and gate is not None:
             _hold_entered(draft, gate)
@@ -66,15 +74,28 @@ def tell(draft: Draft, gates: tuple[Gate, ...]) -> None:
         _hold_entered(draft, replace(gate, name="starting"))  # what was known is known no more
     elif name != old and old == "starting":
         draft.record("hold_left", gate="starting", phase=name)
-    if name != old or hold != old_hold:
+    elif same and gate is not None and not draft.s.told_down and _matters_now(draft.s, gate):
+        _hold_entered(draft, gate)  # users see errors now, and it holds: said once more
+    if not same:
         draft.set(told_phase=name, told_hold=hold)
     _tell_ready(draft, gates, name)
 
 
+def _down(state: State) -> bool:
+    return health_of(state, serving(state)) == DOWN
+
+
+def _matters_now(state: State, gate: Gate) -> bool:
+    """True if what holds has come to hold back help for an upstream that is down."""
+    since = failing_since_ms(state, serving(state))
+    if not _down(state) or since is None:
+        return False
+    return gate.name != "starting" or state.at.boot_ms - since >= SLOW_START_MS
+
+
 def _hold_entered(draft: Draft, gate: Gate) -> None:
     """A switch that is wanted and held back, or a truth that is lost, is said loudly."""
-    here, to = active(draft.s), target(draft.s)
-    down = health_of(draft.s, here) == DOWN
+    here, to, down = active(draft.s), target(draft.s), _down(draft.s)
     fields: dict[str, object] = {
         "gate": gate.name,
         "reason": gate.evidence,
@@ -82,8 +103,9 @@ def _hold_entered(draft: Draft, gate: Gate) -> None:
         "target": to,
         "wanted": down,
         "both_down": down and to is not None and health_of(draft.s, to) == DOWN,
-        "failure": failure_sentence(draft.s, here),
+        "failure": failure_sentence(draft.s, serving(draft.s)),
     }
+    draft.set(told_down=down)
     draft.record("hold_entered", "error" if down else "warning", **fields)
     if down:
         decision = {"at_wall_ms": draft.at.wall_ms, "event": "hold_entered", **fields}

@@ -38,6 +38,31 @@ def test_a_link_moved_without_reload_is_not_believed() -> None:
     story.live(10_000, blue="fail").never("Queue", "Switch", "switch")
 
 
+def test_a_hold_is_told_again_once_when_what_serves_goes_down_and_again_after_a_recovery() -> None:
+    """Nobody knows what the admin wanted, and users see errors: the first word is not enough."""
+    story = steady().hand_moves("green", reload=False).look()
+    first = story.record("hold_entered")
+    assert (first["wanted"], first["failure"]) == (False, "")
+    story.forget().live(20_000, blue="fail")
+    again = story.record("hold_entered")
+    story.says("hold active_unknown", only=("hold", "left"))
+    assert (again["active"], again["wanted"]) == (None, True)
+    assert str(again["failure"]).startswith("blue has been failing for ")
+    assert story.memory.last_decision is not None
+    story.forget().live(20_000).never("hold", "left")
+    story.forget().live(20_000, blue="fail").says("hold active_unknown", only=("hold", "left"))
+
+
+def test_a_start_that_nobody_survives_is_told_after_two_minutes() -> None:
+    pol = policy(stable="green", rollback={"start_grace_ms": 300_000})
+    story = Story(pol).begins().live(119_000, blue="fail")
+    story.never("hold")
+    held = story.live(4_000, blue="fail").record("hold_entered")
+    story.says("hold starting", only=("hold",))
+    assert (held["gate"], held["wanted"]) == ("starting", True)
+    story.forget().live(60_000, blue="fail").never("hold")
+
+
 def test_a_marker_that_disagrees_with_the_link_is_not_believed() -> None:
     story = steady().look(marker="green")
     assert story.state.told_hold == "active_unknown"

@@ -11,7 +11,9 @@ import socket
 
 FIRST, SPAN = 12_000, 4_000  # ports of one test process; the ephemeral range begins at 32,768
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
-_next = itertools.cycle(range(FIRST + _WORKER * SPAN, FIRST + (_WORKER + 1) * SPAN))
+_OWN = FIRST + _WORKER * SPAN
+_BEGIN = os.getpid() * 97 % SPAN  # another test run beside this one begins somewhere else
+_next = itertools.cycle((*range(_OWN + _BEGIN, _OWN + SPAN), *range(_OWN, _OWN + _BEGIN)))
 
 
 def free_port() -> int:

@@ -13,7 +13,9 @@ Timeline
   8m          end
 
 Right answer
+  event hold_entered gate=starting wanted=true between 120s and 126s
   switch blue->green, automatic, between 300s and 306s, right from 20s
 
 Because grace ends. That it costs minutes when a colour never comes up is the price for not switching at
-each boot; `start_grace` is the operator's.
+each boot; `start_grace` is the operator's. That nobody serves is said after
+two minutes.

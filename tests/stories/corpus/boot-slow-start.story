@@ -14,5 +14,6 @@ Timeline
 
 Right answer
   no switch
+  no event hold_entered
 
 Because after a boot slowness is normal: five minutes of grace.

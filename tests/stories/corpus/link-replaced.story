@@ -10,5 +10,6 @@ Timeline
 Right answer
   no switch
   hold link_unmanaged between 20s and 23s
+  event hold_entered gate=link_unmanaged wanted=true between 41s and 44s
 
-Because what is not ours is left alone, and reported.
+Because what is not ours is left alone, and reported: when it is found, and again when users see errors.

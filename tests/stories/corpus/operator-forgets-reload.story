@@ -10,9 +10,11 @@ Timeline
 
 Right answer
   hold active_unknown between 20s and 23s
+  event hold_entered gate=active_unknown wanted=true between 61s and 64s
   switch blue->green, manual, between 100s and 102s
   order 1 is done
   no other switch
 
 Because link and workers disagree: the guard does not know what the admin wanted, and does not fight
-him. An order for what the link names reloads and proves it.
+him. An order for what the link names reloads and proves it. That blue fails
+meanwhile is said again, and louder.

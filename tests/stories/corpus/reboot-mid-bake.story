@@ -10,7 +10,8 @@ Timeline
 
 Right answer
   switch blue->green, manual, between 20s and 22s
+  event hold_entered gate=starting wanted=true between 240s and 246s
   switch green->blue, automatic, between 420s and 427s, right from 120s
 
 Because a boot gives five minutes of grace to whoever is slow to come; after that, the bake is still a
-bake and blue is still the way back.
+bake and blue is still the way back. After two minutes a person is told.
