@@ -14,7 +14,7 @@ from healthguard.core.gates import (
     ledger_charges,
 )
 from healthguard.core.health import Tally
-from healthguard.core.model import DOWN, Instant
+from healthguard.core.model import DOWN, UP, Instant
 from healthguard.core.orders import gate_row
 from healthguard.core.proposals import command
 from healthguard.core.releases import known_bad, status_of
@@ -311,10 +311,13 @@ def _would_need(state: State, gates: tuple[Gate, ...]) -> list[str]:
 
 def _by_hand(state: State, to: str | None) -> list[str]:
     """The commands with which a person does it: with the daemon, and without."""
-    pool = state.policy.pool
-    if to is None:
-        others = [name for name in state.policy.upstreams if name != active(state)]
-        to = others[0] if others else "UPSTREAM"
+    pool, here = state.policy.pool, active(state)
+    linked = state.link.upstream if state.link is not None else None
+    if to is None and here is None and linked in state.policy.upstreams:
+        to = linked  # nobody knows what is in use: this makes it so
+    elif to is None:
+        others = (name for name in state.policy.upstreams if name != here)
+        to = min(others, key=lambda name: health_of(state, name) != UP, default="UPSTREAM")
     return [
         f"healthguard switch {pool} {to} --reason TEXT",
         f"healthguard switch {pool} {to} --reason TEXT --standalone",

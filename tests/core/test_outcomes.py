@@ -49,6 +49,15 @@ def test_why_tells_how_the_last_decision_ended(end: str) -> None:
     assert ended["at_wall_ms"] == begun["at_wall_ms"]  # type: ignore[index]
 
 
+def test_by_hand_is_never_the_way_onto_the_one_that_failed() -> None:
+    """Unclear, the link left on green, blue down: the command makes green so."""
+    story = switching().finished("unclear")
+    story.look(marker_problem="the marker is silent", marker=None)
+    why = why_view(story.state, story.instant)
+    assert (why["active"], why["target"]) == (None, None)
+    assert why["by_hand"][0] == "healthguard switch app green --reason TEXT"  # type: ignore[index]
+
+
 def test_completed_by_hand_begins_a_bake_and_marks_nobody_who_was_well() -> None:
     story = switching("manual").finished("completed")
     story.says(
