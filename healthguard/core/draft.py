@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from operator import attrgetter
 from typing import Any
 
 from healthguard.core.events import Command, Record, Reply
@@ -10,8 +9,7 @@ from healthguard.core.memory import Memory
 from healthguard.core.model import Actor, Instant, Outcome
 from healthguard.core.state import State
 
-_NAMES = tuple(item.name for item in fields(State))
-_values = attrgetter(*_NAMES)
+_NAMES = frozenset(item.name for item in fields(State))
 
 
 class Draft:
@@ -25,10 +23,11 @@ class Draft:
         self.out: list[Command] = []
 
     def set(self, **changes: Any) -> None:
-        """Replace fields of the state. (dataclasses.replace takes three times as long.)"""
-        values = dict(zip(_NAMES, _values(self.s), strict=True))
-        values.update(changes)
-        self.s = State(**values)
+        """Replace fields of the state. (dataclasses.replace takes ten times as long.)"""
+        assert changes.keys() <= _NAMES, changes.keys() - _NAMES
+        fresh = object.__new__(State)
+        fresh.__dict__.update(self.s.__dict__, **changes)
+        self.s = fresh
 
     @property
     def memory(self) -> Memory:

@@ -56,7 +56,7 @@ class DryRun:
     since_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: a step copies it as one dictionary
 class State:
     """All that is known about one pool. Frozen; ``step`` makes a new one."""
 
