@@ -197,9 +197,17 @@ def _clear_all(args: argparse.Namespace, context: Context) -> int:
         if each.get("known_bad")
     ]
     if not marked:
-        context.output.line("no upstream is known bad")
+        _say_unmarked(context)
     codes = [_order(context, pool, "clear", {"upstream": name}) for pool, name in marked]
     return max(codes, default=OK)
+
+
+def _say_unmarked(context: Context) -> None:
+    said = "no upstream is known bad"
+    if context.json:
+        context.output.json({"cleared": [], "outcome": "done", "exit_code": OK, "message": said})
+    else:
+        context.output.line(said)
 
 
 def _each(args: argparse.Namespace, context: Context, verb: str, body: dict[str, object]) -> int:

@@ -1,4 +1,7 @@
-"""Writing to the terminal: colours where they help, and no tracebacks from a broken pipe."""
+"""Writing to the terminal: colours where they help, and no tracebacks from where it goes.
+
+The exit code is the outcome of an order: a broken pipe or a full disk must not change it.
+"""
 
 import json
 import os
@@ -10,7 +13,7 @@ _CODES = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1", "": 
 
 
 class Output:
-    """Standard output and error. ``broken``: the reader of stdout has left."""
+    """Standard output and error. ``broken``: stdout cannot be written any more."""
 
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self._out = out or sys.stdout
@@ -21,7 +24,7 @@ class Output:
         self.colours = self.terminal and wanted
 
     def line(self, text: str = "") -> None:
-        """One line (or more) on stdout. After the reader has left, nothing."""
+        """One line (or more) on stdout. Nothing more once that has failed."""
         if self.broken:
             return
         try:
@@ -29,6 +32,9 @@ class Output:
             self._out.flush()
         except BrokenPipeError:
             self._silence()
+        except OSError as trouble:
+            self._silence()
+            self.error(f"healthguard: stdout cannot be written: {trouble.strerror}")
 
     def json(self, value: object, *, compact: bool = False) -> None:
         """``value`` as JSON on stdout; ``compact``: on one line."""
@@ -39,7 +45,7 @@ class Output:
         try:
             self._err.write(_safe(text, self._err) + "\n")
             self._err.flush()
-        except BrokenPipeError:
+        except OSError:
             pass
 
     def paint(self, text: str, kind: str) -> str:

@@ -284,6 +284,30 @@ async def test_a_broken_pipe_is_silent_and_does_not_change_the_outcome(
     assert (process.returncode, err) == (code, said)
 
 
+@pytest.mark.parametrize("code", [0, 4])
+async def test_a_full_disk_does_not_change_the_outcome(
+    cli: Cli, guard: FakeGuard, code: int
+) -> None:
+    guard.outcome = Outcome(code, "undone" if code else "", "the workers kept blue")
+    full = os.open("/dev/full", os.O_WRONLY)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "healthguard", "--socket", str(cli.path)),
+        *("switch", "threader", "green", "--json"),
+        stdout=full,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(full)
+    _, err = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == code
+    assert b"healthguard: stdout cannot be written: No space left on device\n" in err
+    assert b"Traceback" not in err
+
+
+async def test_clear_all_is_json_also_when_there_is_nothing(cli: Cli, guard: FakeGuard) -> None:
+    guard.bare = True
+    assert json.loads((await cli("clear", "--all", "--json")).out)["cleared"] == []
+
+
 class Terminal:
     """A command line with a terminal of its own."""
 
