@@ -123,6 +123,8 @@ def notes(pool: View, now: datetime) -> Iterator[tuple[str, str]]:
         if bad := each.get("known_bad"):
             since = ago(bad.get("at"), now)
             yield "bad", f"{text(name)} is known bad for {since}: {text(bad.get('reason'))}"
+    if pool.get("active") and (problem := pool.get("active_problem")):
+        yield "warn", text(problem)
     yield from _dependencies(pool, now)
     yield from _proposal(pool, now)
     if pool.get("hold"):

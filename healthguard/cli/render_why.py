@@ -40,8 +40,8 @@ def _now(output: Output, name: str, view: View, now: datetime) -> Iterator[str]:
         yield f"{text(name)}: {output.paint(text(active), 'bold')} is active {since}, {how}"
     else:
         yield f"{text(name)}: " + output.paint("what is active is not known", "bad")
-    if problem := view.get("active_problem"):
-        yield output.paint(text(problem), "warn")
+        if problem := view.get("active_problem"):
+            yield output.paint(text(problem), "warn")
     yield (
         f"link names {text(view.get('link'))}, target {text(view.get('target'))}, "
         f"phase {text(view.get('phase'))}, mode {text(view.get('mode'))}"

@@ -67,7 +67,7 @@ def pool_view(state: State, now: Instant) -> View:
         "active": here,
         "active_since": iso(_wall(state, memory.active_since_ms)) if here is not None else None,
         "active_how": how,
-        "active_problem": problem,
+        "active_problem": problem or _silent_marker(state),
         "link": state.link.upstream if state.link is not None else None,
         "target": to,
         "phase": name,
@@ -94,6 +94,13 @@ def pool_view(state: State, now: Instant) -> View:
         "nginx": _nginx(state),
         "gates": [gate_row(each) for each in gates],
     }
+
+
+def _silent_marker(state: State) -> str:
+    """What is active is known without the marker, but the next switch would want its word."""
+    if not state.policy.marker or not state.marker_problem:
+        return ""
+    return f"the marker does not help ({state.marker_problem}): see `healthguard check`"
 
 
 def why_view(state: State, now: Instant) -> View:
