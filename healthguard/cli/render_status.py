@@ -49,6 +49,8 @@ def _head(output: Output, view: View) -> Iterator[str]:
     if part(view, "config", "last_reload_successful") is False:
         path = text(part(view, "config", "path"))
         yield output.paint(f"the last reload of {path} failed; the one before is in use", "bad")
+    if part(view, "switcher", "config_differs") is True:
+        yield output.paint(text(part(view, "switcher", "message")), "warn")
 
 
 def _nginx(output: Output, view: View) -> str:

@@ -118,6 +118,7 @@ class _Daemon:
         def late(seconds: float) -> None:
             telemetry.pulse(seconds)
             doubt.note(seconds)
+            guard.agreement.tick()
             garbage.tick()
 
         self._forever("pulse", Pulse(loop.time, guard.running, late).beat())
@@ -154,6 +155,7 @@ class _Daemon:
             log=log,
             systemd=Systemd(os.environ),
             pools=lambda: self._guard.views(),
+            switcher_differs=lambda: self._guard.agreement.differs,
         )
 
     def _states(self) -> list[State]:

@@ -17,6 +17,8 @@ from healthguard.core.view import (
     why_view,
 )
 from healthguard.edges import clock
+from healthguard.edges.switcher_client import SocketSwitcher
+from healthguard.service.agreement import Agreement, Mine
 from healthguard.service.build import (
     BuildError,
     Probers,
@@ -44,6 +46,12 @@ class Guard:
         self.reload_ok = True
         self.reloaded = self.started
         self.runners: dict[str, Runner] = {}
+        self.agreement = Agreement(
+            lambda: Mine(self.config.path, self.config.digest, not self.reload_ok),
+            self._remote_switcher,
+            host.telemetry.say,
+            asyncio.get_running_loop().time,
+        )
         self._reloading = asyncio.Lock()
         self._count = 0
 
@@ -66,6 +74,10 @@ class Guard:
         self.host.telemetry.configure(
             {name: pool.probes for name, pool in self.config.pools.items()}
         )
+
+    def _remote_switcher(self) -> SocketSwitcher | None:
+        switcher = self.host.switcher
+        return switcher if isinstance(switcher, SocketSwitcher) else None
 
     def running(self) -> Iterable[Runner]:
         """The runner of every pool."""
@@ -120,6 +132,7 @@ class Guard:
                 "last_reload_successful": self.reload_ok,
                 "last_reload": iso(self.reloaded.wall_ms),
             },
+            "switcher": self.agreement.view(),
             "disabled": self.host.disabled(),
         }
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.daemon import PYTHON_M
 from tests.support.eventually import eventually
+from tests.support.nginx import fetch
 from tests.support.world import World
 
 
@@ -128,3 +129,35 @@ def test_the_switcher_is_killed_in_the_middle_and_settles_it_when_it_is_back(
     # what was open is told exactly once
     ended = [e["switch"] for e in world.daemon.events("switch_undone", "switch_lost")]
     assert ended.count(end["switch"]) == 1
+
+
+def test_another_configuration_than_the_switchers_is_told_until_it_is_loaded(
+    two: tuple[World, Switcher],
+) -> None:
+    world, switcher = two
+    differs = "healthguard_switcher_config_differs"
+    world.wait_metric(differs, 0)
+    world.reconfigure({"pools": {"app": {"health": {"rise": 3}}}})  # and nobody reloads
+    eventually(lambda: world.metric(differs) == 1, within=30, step=0.5)
+    said = "the switcher works with another configuration"
+    assert said in world.cli("status")
+    view = world.daemon.status()["switcher"]
+    assert view["config_digest"] != world.daemon.status()["config"]["digest"]
+    assert "which this daemon has not loaded; `systemctl reload healthguard`" in view["message"]
+    assert said in fetch(world.http, "/")
+    # It is only told: traffic is guarded as ever.
+    world.app("blue").answer(status=503)
+    world.wait_served("green")
+    world.cli("reload", "--wait")
+    world.wait_metric(differs, 0)
+    assert said not in world.cli("status")
+    log = world.daemon.log()
+    assert log.count(said) == 1
+    assert log.count("work with the same configuration again") == 1
+
+    # A broken edit differs from nothing: both go on with what they have.
+    world.daemon.config_file.write_text("nonsense: 1\n")
+    refused = "the last valid configuration is in use"
+    eventually(lambda: refused in switcher.log.read_text(), within=30, step=0.5)
+    assert world.metric(differs) == 0
+    assert "nonsense" in world.api("status")["switcher"]["config_problem"]

@@ -23,7 +23,7 @@ from tests.support.eventually import eventually_async
 async def test_status_is_an_aligned_table_without_colours_in_a_pipe(cli: Cli) -> None:
     ended = await cli("status")
     lines = ended.out.splitlines()
-    header, threader, billing = lines[3:6]
+    header, threader, billing = lines[4:7]
     for word in ("ACTIVE", "PHASE", "HOLD", "ROLLBACK", "UPSTREAMS"):
         at = header.index(word)
         assert threader[at - 1] == billing[at - 1] == " "
@@ -32,6 +32,7 @@ async def test_status_is_an_aligned_table_without_colours_in_a_pipe(cli: Cli) ->
     for said in (
         "configuration is INVALID",
         "the last reload of /etc/hg.yaml failed",
+        "the switcher works with another one",
         "threader: latched",
         "threader: paused for 10m by alice: db work",
         "threader: blue is baking, 1m 30s left",

@@ -180,6 +180,7 @@ class FakeGuard:
             "host": "web1",
             "started": "2024-05-01T10:00:00.000Z",
             "config": {"path": "/etc/hg.yaml", "last_reload_successful": False},
+            "switcher": {"config_differs": True, "message": "the switcher works with another one"},
             "disabled": None,
             "nginx": {"state": "running", "config_valid": False, "shutting_down": 3},
             "pools": {name: self.pool(name) for name in self.names},

@@ -166,6 +166,7 @@ def test_nothing_of_others_is_markup() -> None:
         {"release": EVIL, "status": EVIL, "since": EVIL, "reason": EVIL}]}}}  # fmt: skip
     guard = FakeGuard()
     guard.disabled = EVIL
+    guard.switcher = {"config_differs": True, "message": EVIL}
     about = {**guard.about(), "host": EVIL, "version": EVIL}
     events = [{"ts": EVIL, "event": EVIL, "pool": EVIL, EVIL: EVIL}, {"event": "paused", "by": EVIL,
               "reason": EVIL}]  # fmt: skip
@@ -192,6 +193,7 @@ def test_the_banner_leads_to_what_needs_a_person() -> None:
     assert "✓ All is well, 2 pools" in html(top.banner([pool(), pool("b")], []))
     guard = FakeGuard()
     guard.disabled, guard.reload_ok = "", False
+    guard.switcher = {"config_differs": True, "message": "the switcher works with another one"}
     told = top.notes(guard.about(), {"state": "down", "detail": "no master", "config_valid": False},
                      ["disk full", "notifier ops fails"])  # fmt: skip
     made = html(top.banner([pool()], told))
@@ -201,6 +203,7 @@ def test_the_banner_leads_to_what_needs_a_person() -> None:
         "nginx: down no master",
         "refuses",
         "rejected",
+        "switcher works with another",
         "disk full",
         "ops fails",
     ):

@@ -88,6 +88,7 @@ class FakeGuard:
         self.past: list[dict[str, Any]] = []
         self.disabled: str | None = None
         self.reload_ok = True
+        self.switcher: dict[str, Any] | None = None
         self.asked = 0
         self._followers = Followers()
 
@@ -103,6 +104,7 @@ class FakeGuard:
             "host": "web1",
             "started": AT,
             "config": config,
+            "switcher": self.switcher,
             "disabled": self.disabled,
         }
 

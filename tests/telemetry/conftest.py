@@ -23,6 +23,7 @@ class Bench:
     def __init__(self, folder: Path):
         self.folder = folder
         self.pools: list[dict[str, Any]] = [view()]
+        self.switcher_differs: bool | None = None
         self._lines = (folder / "lines").open("wb")
         self.log = Log(Sink(self._lines.fileno()), level="debug")
         self.log.start()
@@ -31,6 +32,7 @@ class Bench:
             log=self.log,
             systemd=Systemd({}),
             pools=self._views,
+            switcher_differs=lambda: self.switcher_differs,
             wall_ms=lambda: WALL_MS,
         )
 

@@ -183,7 +183,8 @@ def promtool(what: str, text: bytes, *files: str) -> bytes:
 
 def test_the_names_are_those_of_the_contract() -> None:
     names = {family.name.removeprefix("healthguard_") for family in FAMILIES}
-    ours = {"log_lines_dropped_total", "event_log_durable", "proposal_open", "pool_standby_stopped"}
+    ours = {"log_lines_dropped_total", "event_log_durable", "proposal_open", "pool_standby_stopped",
+            "switcher_config_differs"}  # fmt: skip
     assert names == {*CONTRACT.split(), *ours}
 
 
@@ -255,6 +256,15 @@ async def test_the_state_of_a_pool(bench: Bench) -> None:
     assert {key: got[f"healthguard_{key}"] for key in expected} == expected
     assert not [key for key in got if "pool_hold" in key and "second" in key]
     assert "process_cpu_seconds_total" in got
+
+
+async def test_whether_the_switcher_goes_by_another_configuration(bench: Bench) -> None:
+    name = "healthguard_switcher_config_differs"
+    assert name not in await samples(bench)  # inline, or not heard yet
+    for differs in (True, False):
+        bench.switcher_differs = differs
+        bench.telemetry.exposition.changed()
+        assert (await samples(bench))[name] == int(differs)
 
 
 async def test_what_follows_from_events(bench: Bench) -> None:

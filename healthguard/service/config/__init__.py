@@ -1,7 +1,7 @@
 """The configuration: `load` a file, `parse` a text; strict, and all problems at once."""
 
 from healthguard.service.config.environment import SecretError, names_secret, resolve_env
-from healthguard.service.config.loading import load, parse
+from healthguard.service.config.loading import digest_of, load, parse
 from healthguard.service.config.problems import ConfigError, Problem
 from healthguard.service.config.settings import Config, DaemonSettings, PoolConfig
 
@@ -12,6 +12,7 @@ __all__ = [
     "PoolConfig",
     "Problem",
     "SecretError",
+    "digest_of",
     "load",
     "names_secret",
     "parse",

@@ -26,6 +26,14 @@ def load(path: Path) -> Config:
     return parse(text, str(path), hashlib.sha256(data).hexdigest())
 
 
+def digest_of(path: Path) -> str:
+    """The digest that the file at ``path`` would have as a configuration; "": it cannot be read."""
+    try:
+        return hashlib.sha256(_read(path)).hexdigest()
+    except ConfigError:
+        return ""
+
+
 def parse(text: str, file: str, digest: str | None = None) -> Config:
     """The configuration in ``text``; ``file`` is what problems name. Raises ConfigError.
 

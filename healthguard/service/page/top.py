@@ -24,6 +24,8 @@ def notes(about: View, nginx: View | None, troubles: Iterable[str]) -> list[tupl
         path = text(about["config"]["path"])
         sentence = f"the last reload of {path} was rejected; `healthguard check` says why"
         found.append((WARN, sentence))
+    if (switcher := about["switcher"]) and switcher["config_differs"]:
+        found.append((WARN, text(switcher["message"])))
     return found + [(WARN, text(each)) for each in troubles]
 
 

@@ -160,6 +160,12 @@ RELOAD_AT = _family(
     (),
     "When the config in use was loaded.",
 )
+DIFFERS = _family(
+    "switcher_config_differs",
+    "gauge",
+    (),
+    "1 while the switcher works with another configuration than the daemon. No sample if inline.",
+)
 LAST_PROBE = _family(
     "last_probe_timestamp_seconds", "gauge", _UPSTREAM, "When this upstream was last probed."
 )
@@ -179,7 +185,8 @@ NOTIFICATIONS = _family(
 FAMILIES = (
     BUILD, ACTIVE, STATE, RESULTS, DURATION, FAILURES, PHASE, GATE, HOLD, READY, STOPPED,
     PROPOSAL, SWITCHES, SWITCH_SECONDS, DETECTION, PAUSED, LATCHED, BAKE, VALID, RELOADS,
-    SHUTTING, LAG, RELOAD_OK, RELOAD_AT, LAST_PROBE, LOG_DROPPED, LOG_DURABLE, NOTIFICATIONS,
+    SHUTTING, LAG, RELOAD_OK, RELOAD_AT, DIFFERS, LAST_PROBE, LOG_DROPPED, LOG_DURABLE,
+    NOTIFICATIONS,
 )  # fmt: skip
 
 

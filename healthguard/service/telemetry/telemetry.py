@@ -37,11 +37,13 @@ class Telemetry:
         log: Log,
         systemd: Systemd,
         pools: Callable[[], Iterable[View]],
+        switcher_differs: Callable[[], bool | None] = lambda: None,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ):
         """``pools``: the state of every pool as status shows it, made while it is read.
 
         It may be read over many turns of the loop: take the list of names first.
+        ``switcher_differs``: does the switcher go by another configuration? None: not known.
         """
         self.event_log = event_log
         self.log = log
@@ -53,6 +55,7 @@ class Telemetry:
         self.exposition = Exposition(self._rows)
         self._followers = Followers()
         self._pools = pools
+        self._switcher_differs = switcher_differs
         self._wall_ms = wall_ms
         self._problem = ""  # of the event log, as last told
         self._summarised = self._told_status = self.lag.now()
@@ -175,6 +178,8 @@ class Telemetry:
         yield metrics.Row(metrics.LAG, (), self.lag.worst())
         yield metrics.Row(metrics.LOG_DROPPED, (), self.log.dropped)
         yield metrics.Row(metrics.LOG_DURABLE, (), int(not self.event_log.problem))
+        if (differs := self._switcher_differs()) is not None:
+            yield metrics.Row(metrics.DIFFERS, (), int(differs))
         yield from metrics.count_rows(self.counts)
         yield from metrics.probe_rows(self.probes)
 
