@@ -54,6 +54,21 @@ def test_a_bad_release_from_scrape_to_pager(world: World, prometheus: Prometheus
     assert "--standalone" in told["description"]
 
 
+def test_the_link_was_moved_by_hand_and_what_probably_serves_is_down(
+    world: World, prometheus: Prometheus
+) -> None:
+    world.nginx.point("green")  # and nobody reloads: no upstream is provably active
+    world.wait_hold("active_unknown")
+    prometheus.wait_alert("HealthguardHolding", pool="app")
+    assert "HealthguardMaybeDown" not in {a["labels"]["alertname"] for a in prometheus.alerts()}
+    world.app("blue").answer(status=503)
+    told = prometheus.wait_alert("HealthguardMaybeDown", pool="app")
+    assert "gate active_unknown is closed" in told["description"]
+    assert told["description"].endswith("Down: blue.")
+    world.cli(*told["command"].split()[1:])
+    world.wait_served("green")
+
+
 def test_a_quiet_host_is_quiet(world: World, prometheus: Prometheus) -> None:
     eventually(lambda: prometheus.ask("up offset 6s == 1"), within=30, step=0.2)
     eventually(lambda: prometheus.ask("healthguard:active_down == 0"), within=20, step=0.2)
