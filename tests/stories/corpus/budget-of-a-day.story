@@ -1,7 +1,7 @@
 Four failovers a day
 
 Every three hours one colour fails, somebody repairs it and clears the mark. The fifth failure of the
-day finds the daily budget spent; on the next day there is budget again after an `ack`.
+day finds the daily budget spent. An `ack` an hour later gives a new one, also of the day.
 
 Setup
   vouched: green, blue
