@@ -20,6 +20,7 @@ import pytest
 
 from healthguard.core.model import Answer, Expect
 from healthguard.edges.probes import DOUBTS, REASONS, Shared, build
+from healthguard.edges.probes.attempt import Attempt
 from healthguard.edges.probes.reasons import classify
 from healthguard.edges.probes.shared import MAX_THREADS
 from healthguard.edges.probes.spec import ExecSpec, TcpSpec
@@ -153,6 +154,35 @@ def test_a_blocked_loop_blames_nobody(runner: Any) -> None:
         found = runner(blocking(1.0, *specs))
     assert [each.inconclusive for each in found] == ["loop_late"] * 3, found
     assert all(each.failure is None and each.excerpt == "" for each in found)
+
+
+class Distracted(Attempt):
+    """Stopped for a while between its start and its request; nobody answers."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(200, Expect())
+        self._seconds = seconds
+
+    def _begin(self) -> None:
+        time.sleep(self._seconds)
+
+    def _close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("asleep", "doubted"), [(0.12, True), (0.0, False)])
+def test_who_asked_late_does_not_blame_the_silence(
+    runner: Any, asleep: float, doubted: bool
+) -> None:
+    """The deadline comes on time, but the upstream had only what was left of the timeout."""
+
+    async def job() -> Answer:
+        return await check(Distracted(asleep))
+
+    found = runner(job)
+    assert (found.inconclusive, found.failure) == (
+        ("loop_late", None) if doubted else (None, "timeout")
+    )
 
 
 def test_an_answer_found_only_at_a_late_deadline_is_doubtful(runner: Any) -> None:

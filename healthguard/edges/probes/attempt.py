@@ -9,6 +9,8 @@ from healthguard.edges.probes.reasons import classify
 
 # How late our own timer may be before we doubt ourselves: this, or a quarter of the timeout.
 LATE_US = 250_000
+# Of what part of the timeout we may rob the upstream, by asking late, and still believe silence.
+ROBBED = 4
 # Later than this after the deadline an answer is doubtful, and so is silence after a last look.
 LOOK_US = 20_000
 # By how much an answer must exceed max_latency before its timer is asked as a witness.
@@ -33,6 +35,7 @@ class Attempt:
         self._done: Done | None = None
         self._inside = False
         self._started_us = 0  # the timeout counts from here
+        self._begun_us = 0  # it had been asked, or was on its way
         self._connect_us = 0  # the latency counts from here
         self._timer: asyncio.Handle | None = None
         self._witness: asyncio.Handle | None = None
@@ -57,6 +60,7 @@ class Attempt:
             self._begin()
         except Exception as error:
             self._trouble(error)
+        self._begun_us = now_us()
         self._inside = False
 
     def cancel(self) -> None:
@@ -129,6 +133,9 @@ class Attempt:
     def _doubtful(self, now: int, latency: int, failure: str | None) -> bool:
         """True if the time this took may be our own."""
         elapsed = now - self._started_us
+        # Stopped before we had asked: too little of the timeout was left for an answer.
+        if failure == "timeout" and self._begun_us - self._started_us > self._timeout_us // ROBBED:
+            return True
         # Anything but silence may have been there in time, and it is we who came late.
         if elapsed > (self._late_us if failure == "timeout" else self._timeout_us + LOOK_US):
             return True
