@@ -117,10 +117,20 @@ def _switch_in_flight(state: State, _to: str | None) -> Finding:
 def _no_target(state: State, to: str | None) -> Finding:
     if to is not None:
         return False, f"the target is {to}"
-    pool = state.policy.pool
+    here, bake = active(state) or state.memory.active, state.memory.bake
+    if here is not None and bake is not None and bake.upstream == here:
+        before = "it is not known what served before"
+        if bake.origin is not None:
+            before = f"came from {bake.origin}, which is not configured any more"
+        return True, (
+            f"{here} is in its bake and {before}: nothing to go back to before the bake has passed"
+        )
     if state.policy.standby == "stopped":
         return True, "the standby is stopped by design: there is nothing to go back to"
-    return True, f"nothing is vouched for: set `stable`, or `healthguard good {pool} UPSTREAM`"
+    good = f"`healthguard good {state.policy.pool} UPSTREAM`"
+    if here is not None and here == state.policy.stable:
+        return True, f"{here} is `stable` and active, and nothing else is vouched for: {good}"
+    return True, f"nothing is vouched for: set `stable`, or {good}"
 
 
 def _known_bad(state: State, to: str | None) -> Finding:

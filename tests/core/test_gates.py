@@ -412,3 +412,39 @@ def test_a_dry_run_does_a_real_prepare() -> None:
         "Reply o2 1 config_invalid", "not ready: config_invalid"
     )
     assert story.replies["o2"].message == "[emerg]"
+
+
+def no_target(story: Story) -> str:
+    gate = story.gates()["no_target"]
+    assert gate.closed
+    return gate.evidence
+
+
+def test_no_target_says_what_would_give_one() -> None:
+    fresh = Story(policy()).steady()
+    assert no_target(fresh) == (
+        "nothing is vouched for: set `stable`, or `healthguard good app UPSTREAM`"
+    )
+    # Where `stable` is set, and is where we are, setting it is no advice.
+    at_home = Story(policy(stable="blue")).steady()
+    assert no_target(at_home) == (
+        "blue is `stable` and active, and nothing else is vouched for: "
+        "`healthguard good app UPSTREAM`"
+    )
+    assert at_home.order("good", "green").gates()["no_target"].evidence == "the target is green"
+
+
+def test_no_target_in_a_bake_whose_origin_has_gone() -> None:
+    """In a bake neither `stable` nor vouching names a target: only its origin is one."""
+    story = Story(policy(stable="green")).steady()
+    bake = Bake("blue", "teal", story.instant.boot_ms, story.instant.boot_ms + 60_000, 0)
+    remember(story, bake=bake)
+    assert no_target(story) == (
+        "blue is in its bake and came from teal, which is not configured any more: "
+        "nothing to go back to before the bake has passed"
+    )
+    remember(story, bake=replace(bake, origin=None))
+    assert no_target(story) == (
+        "blue is in its bake and it is not known what served before: "
+        "nothing to go back to before the bake has passed"
+    )

@@ -16,6 +16,9 @@ FAILED = "blue has been failing for 3.0 s: health failed 6 times in a row (refus
 FROM_TO = {"from": "blue", "to": "green"}
 RELEASES = {"release_from": "1.4", "release_to": "1.5"}
 NO_TARGET = "nothing is vouched for: set `stable`, or `healthguard good app UPSTREAM`"
+AT_HOME = (
+    "green is `stable` and active, and nothing else is vouched for: `healthguard good app UPSTREAM`"
+)
 END = {"confirm": "proven", "message": "it completed", "durable": True}
 
 
@@ -100,7 +103,7 @@ SPENT = {"rollback": {"budget_switches": 0}}
         (failing, "release_marked", "warning",
          {"upstream": "blue", "release": "1.4", "mark": "bad", "reason": FAILED}),
         (failing, "readiness_changed", "warning",
-         {"ready": False, "gate": "no_target", "reason": NO_TARGET, "target": None}),
+         {"ready": False, "gate": "no_target", "reason": AT_HOME, "target": None}),
         (lambda: by_hand().order("good", "blue"), "readiness_changed", "info",
          {"ready": True, "gate": None, "reason": "a rollback would succeed now",
           "target": "blue"}),
