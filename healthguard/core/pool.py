@@ -102,7 +102,11 @@ def step(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
     if at.boot_ms < state.at.boot_ms:  # a late event never turns time back
         at = replace(at, boot_ms=state.at.boot_ms)
     draft = Draft(state, at)
-    if _apply(draft, event):
+    matters = _apply(draft, event)
+    if not matters and 0 < state.wake_ms <= at.boot_ms:
+        draft.set(at=at)  # a wake is late: until now it was as ``state`` says, whatever came first
+        matters = True
+    if matters:
         _settle(draft, state)
     commands: tuple[Command, ...] = tuple(draft.out)
     if draft.memory is not state.memory and draft.memory != state.memory:

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+
+from healthguard.core.events import Checked
 from healthguard.core.model import Answer
 
 from .story import Story, policy
@@ -135,10 +138,62 @@ def test_an_undone_switch_away_leaves_it_as_it_is() -> None:
     assert story.memory.bake.upstream == "green"
 
 
-def test_silence_is_not_seen_as_health() -> None:
-    """The whole guard stood still: the timer that ends the bake fires before anybody notices."""
-    story = baking().live(1_000).forget()
-    story.after(60_000).woke().never("bake_passed")
+@pytest.mark.parametrize("first", ["the timer", "a pass", "a look", "nonsense"])
+def test_silence_is_not_seen_as_health(first: str) -> None:
+    """The whole guard stood still, and one of these comes before anybody notices."""
+    story = baking().live(1_000).forget().after(60_000)
+    match first:
+        case "a pass":
+            story.passes("green")
+        case "a look":
+            story.look()
+        case "nonsense":
+            story.send(Checked(story.instant, "gone", "health", Answer(1, 200)))
+    story.woke().never("bake_passed")
     story.look().live(8_500).never("bake_passed")
     story.live(2_000)
     story.says("bake_passed green", only=("bake",))
+
+
+def test_what_was_spent_down_does_not_count_for_the_one_that_begins_anew() -> None:
+    story = baking(for_ms=300_000)
+    story.configure(replace(story.policy, mode_bake="observe")).live(20_500)
+    story.live(9_000, green="fail").forget()
+    while "bake_started green" not in story.said:
+        story.live(500)
+    bake = story.memory.bake
+    assert bake is not None
+    now = story.instant.boot_ms
+    assert (bake.seen_ms, bake.counted_ms, bake.until_ms) == (0, now, now + 300_000)
+
+
+@pytest.mark.parametrize("away", [0, 1, 8_000])
+def test_a_restart_extends_it_by_as_long_as_it_took(away: int) -> None:
+    story = baking()
+    due = story.instant.boot_ms + 10_000
+    story.restart(away)
+    assert story.memory.bake is not None
+    assert story.memory.bake.until_ms == due + away
+
+
+def test_it_grows_by_the_blind_time_to_the_millisecond() -> None:
+    story = baking(for_ms=300_000)
+    due = story.instant.boot_ms + 300_000
+    story.live(5_250).doubt("suspended")
+    blind_from = story.instant.boot_ms
+    story.live(4_000).doubt("").live(3_000)
+    bake, green = story.memory.bake, story.state.upstreams["green"]
+    assert bake is not None
+    assert green.health == "up"
+    assert bake.until_ms == due + green.since_ms - blind_from
+
+
+@pytest.mark.parametrize(("gap", "blind"), [(30_000, False), (30_001, True)])
+def test_where_answers_are_rare_silence_is_longer(gap: int, blind: bool) -> None:
+    rare = {"interval_ms": 10_000, "fast_interval_ms": 10_000}
+    story = Story(policy(stable="green", health=rare, bake={"for_ms": 60_000})).steady()
+    story.order("switch", "green").passes("green")
+    due = story.instant.boot_ms + 60_000
+    story.after(gap).passes("green")
+    assert story.memory.bake is not None
+    assert story.memory.bake.until_ms == due + (gap if blind else 0)

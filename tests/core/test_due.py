@@ -4,10 +4,13 @@ The world is silent here: only the wakes that the core asked for come. Each of t
 asked for early enough; the last one falls on the very moment.
 """
 
+from dataclasses import replace
+
 import pytest
 
+from healthguard.core.events import Checked
 from healthguard.core.gates import budget_spent
-from healthguard.core.model import Expect
+from healthguard.core.model import Answer, Expect
 
 from .story import BOOT_MS, FAIL, Story, policy
 
@@ -84,6 +87,13 @@ def test_an_observation_becomes_too_old() -> None:
     assert "link_unmanaged" in story.closed()
 
 
+def test_what_is_overdue_is_drawn_by_whatever_comes_before_the_timer() -> None:
+    story = steady().after(20_000)
+    story.send(Checked(story.instant, "gone", "health", Answer(1, 200)))
+    story.says("hold starting", only=("hold",))
+    assert "link_unmanaged" in story.closed()
+
+
 def test_the_passes_of_the_standby_lapse() -> None:
     story = steady()
     passed = story.state.upstreams["green"].probes["health"].last_pass_ms
@@ -154,3 +164,27 @@ def test_while_a_switch_may_be_wanted_a_refused_prepare_is_not_forgotten_in_sile
         assert story.now < story.wake <= story.now + 5_000
         story.woke_at(story.wake)
     assert refused + 5_000 <= story.now < refused + 10_000
+
+
+def test_files_that_change_during_a_prepare_are_tested_again() -> None:
+    """What it tested is what they were when it was asked for."""
+    story = steady()
+    story.auto_test = False
+    story.look(stamp="files-new").says("Test green").look(stamp="files-newer")
+    story.tested("green").says("Test green")
+    story.tested("green").never("Test green")
+
+
+def test_a_refusal_by_nginx_stays_until_link_or_nginx_are_seen_to_change() -> None:
+    story = steady()
+    story.auto_test = False
+    story.look(stamp="files-new").tested("green", "nginx_upgrading").forget()
+    story.after(1_000).look(disabled="").look(disabled=None).never("Test")
+    story.look(nginx=replace(story.nginx, master="200:2")).says("Test green", only=("Test",))
+
+
+def test_what_the_link_names_is_not_tested_while_nobody_knows_what_is_in_use() -> None:
+    """nginx would load it itself at its next reload: the way to it needs an order anyhow."""
+    story = steady().hand_moves("green", reload=False).look()
+    assert "active_unknown" in story.closed()
+    story.live(3_000).says("Test blue", only=("Test",))
