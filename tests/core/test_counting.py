@@ -12,6 +12,9 @@ from healthguard.core.health import (
     upstream_health,
 )
 from healthguard.core.model import Answer, Expect, HealthPolicy, Instant, Result
+from healthguard.core.state import pace_ms
+
+from .story import Story
 
 AT = Instant(1_000, 2_000)
 
@@ -163,3 +166,30 @@ def test_fresh_passes(ages: list[int | None], passes: list[int], require: int, f
     assert found is fresh
     if fresh:
         assert lapses >= 50_000
+
+
+def test_one_pass_of_what_is_down_does_not_make_its_trouble_a_new_one() -> None:
+    tally = Tally()
+    for now, outcome in enumerate(["fail"] * 3 + ["pass", "fail"], 1):
+        tally = count(tally, Result(outcome, "", Instant(now, now), 0), HealthPolicy(), 3)
+    assert (tally.health, tally.first_fail_ms, tally.fails) == ("down", 1, 1)
+
+
+def test_in_a_window_the_trouble_began_with_its_oldest_fail() -> None:
+    policy, tally = HealthPolicy(window_fails=3, window_of=6), Tally()
+    for now, outcome in enumerate(["pass", "fail", "pass", "fail", "pass", "fail"], 1):
+        tally = count(tally, Result(outcome, "", Instant(now, now), 0), policy, 3)
+    assert (tally.health, tally.first_fail_ms) == ("down", 2)
+
+
+def test_the_last_ten_results_are_kept() -> None:
+    tally = Tally()
+    for now in range(1, 15):
+        tally = count(tally, Result("pass", "", Instant(now, now), 0), HealthPolicy(), 3)
+    assert [result.at.boot_ms for result in tally.recent] == list(range(5, 15))
+
+
+def test_what_is_in_use_and_down_is_asked_at_the_fast_interval() -> None:
+    story = Story().steady().live(20_000).live(10_000, blue="fail", green="fail")
+    assert story.health("blue") == story.health("green") == "down"
+    assert [pace_ms(story.state, name, "health") for name in ("blue", "green")] == [500, 5_000]

@@ -1,5 +1,7 @@
 """What both colours need: it can veto, never trigger, and never protect its own killer."""
 
+from dataclasses import replace
+
 import pytest
 
 from healthguard.core.model import Expect
@@ -213,3 +215,12 @@ def test_both_colours_down_is_said_and_nothing_moves(how: str) -> None:
     it.never("Queue", "Switch", "proposal_opened")
     hold = it.record("hold_entered")
     assert (hold["both_down"], hold["wanted"]) == (True, True)
+
+
+def test_a_reload_keeps_what_is_known_of_those_that_did_not_change() -> None:
+    it = story()
+    it.depends("database", FAIL).after(500).depends("database", FAIL)
+    it.configure(replace(it.policy, mode_steady="observe"))
+    assert it.state.dependencies["database"].fails == 2
+    it.configure(replace(it.policy, dependencies={"database": Expect(definition="elsewhere")}))
+    assert it.state.dependencies["database"].fails == 0

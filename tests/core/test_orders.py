@@ -60,6 +60,14 @@ def test_a_second_order_for_another_target_is_refused() -> None:
     story.says("order o2 switch", "refused switch_in_flight", "Reply o2 1 switch_in_flight")
 
 
+def test_an_order_for_another_target_than_the_automatic_switch_under_way_is_refused() -> None:
+    story = steady(policy("blue", "green", "red", stable="green"))
+    story.auto_end = None
+    story.live(5_000, blue="fail").forget().order("switch", "red")
+    story.says("order o1 switch", "refused switch_in_flight", "Reply o1 1 switch_in_flight")
+    assert story.replies["o1"].message == "a switch to green is under way"
+
+
 @pytest.mark.parametrize("stage", ["testing", "queued", "switching"])
 def test_a_second_order_at_every_stage(stage: str) -> None:
     story = steady(policy("blue", "green", "red", stable="green"))
@@ -226,3 +234,88 @@ def test_a_stopped_standby_is_nothing_to_go_back_to_and_no_alarm() -> None:
     story.live(30_000, green="fail")
     assert story.closed() == ["no_target"]
     assert "stopped by design" in story.gates()["no_target"].evidence
+
+
+# ---------------------------------------------------------------- what is said of it
+
+
+def test_a_switch_ordered_without_a_reason_says_what_was_wrong() -> None:
+    story = steady().live(1_000, blue="fail").order("switch", "green", reason="")
+    failed = "blue has been failing for 0.5 s: health failed 2 times in a row (refused)"
+    assert story.record("switch_started")["reason"] == failed
+
+
+def test_a_rollback_without_a_target_is_told_so_whatever_else_is_in_the_way() -> None:
+    story = steady(policy()).look(disabled="hands off").order("rollback")
+    assert (story.replies["o1"].error, story.replies["o1"].message) == (
+        "no_target",
+        "nothing is vouched for: set `stable`, or `healthguard good app UPSTREAM`",
+    )
+
+
+def test_an_order_refused_at_its_switch_names_it() -> None:
+    story = steady()
+    story.auto_end = None
+    story.order("switch", "green")
+    switch_id = story.switch.switch_id
+    story.finished("refused", "link_unmanaged")
+    assert story.replies["o1"].data == {"id": switch_id}
+
+
+def test_a_dry_run_towards_what_a_reload_removes_is_told_so() -> None:
+    story = steady(policy("blue", "green", "red", stable="green"))
+    story.auto_test = False
+    story.order("switch", "red", dry_run=True).configure(policy(stable="green"))
+    said = story.replies["o1"]
+    assert (said.code, said.error, said.message) == (
+        2,
+        "unknown_upstream",
+        "a reload has removed red",
+    )
+
+
+def test_a_forced_order_is_warned_of_what_would_have_bound_another_one() -> None:
+    story = steady().live(5_000, green="fail").look(disabled="")
+    story.order("switch", "green", force=True)
+    assert story.replies["o1"].data["warnings"] == [
+        "disabled: the DISABLE file is there: (empty)",
+        "standby_not_up: green is down (health: refused)",
+    ]
+
+
+# ---------------------------------------------------------------- the turn
+
+
+def test_at_its_turn_an_order_waits_for_a_fact_that_has_become_too_old() -> None:
+    story = steady()
+    story.auto_turn = False
+    story.after(14_000).passes("green", 2).order("switch", "green").forget().after(1_000).turn()
+    story.says("Release", only=("Release", "Queue", "Switch", "Reply"))
+    story.auto_turn = True
+    story.look()
+    assert story.replies["o1"].code == 0
+
+
+def test_at_its_turn_an_order_whose_ticket_is_too_old_is_tested_anew() -> None:
+    story = steady()
+    story.auto_turn = False
+    story.order("switch", "green").live(50_500).forget()
+    story.auto_turn = True
+    story.turn()
+    story.says(
+        "Release",
+        "Test green!",
+        "Queue",
+        "Switch blue->green",
+        "Release",
+        only=("Release", "Test green!", "Queue", "Switch"),
+    )
+    assert story.replies["o1"].code == 0
+
+
+def test_at_its_turn_an_order_is_refused_by_what_has_closed_meanwhile() -> None:
+    story = steady()
+    story.auto_turn = False
+    story.order("switch", "green").look(disabled="hands off").forget().turn()
+    story.says("Release", "refused disabled", "Reply o1 1 disabled")
+    assert story.replies["o1"].message == "the DISABLE file is there: hands off"

@@ -197,6 +197,14 @@ def test_what_was_looked_at_before_the_end_is_not_believed() -> None:
     assert story.gates()["active_unknown"].evidence.startswith("green")
 
 
+def test_an_end_that_is_known_before_the_first_look_is_believed() -> None:
+    story = switching().restart(3_000)
+    assert story.state.link is None
+    story.finished("completed")
+    assert story.state.link is not None
+    assert (story.memory.active, story.state.link.upstream) == ("green", "green")
+
+
 def test_an_undo_does_not_make_us_believe_what_the_link_does_not_name() -> None:
     """Link green, workers blue; an order to red is undone: the link names green again."""
     pol = policy("blue", "green", "red", stable="green")

@@ -1,6 +1,9 @@
 """A switch that waits for a person: one at a time, with its evidence and its command."""
 
+from collections.abc import Callable
 from dataclasses import replace
+
+import pytest
 
 from healthguard.core.view import pool_view, proposal_view
 
@@ -216,6 +219,27 @@ def test_with_mode_observe_nobody_is_asked_any_longer() -> None:
     assert "proposal_closed blue->green" in story.said
     story.live(60_000, blue=FAIL)
     assert story.said.count("proposal_opened blue->green") == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        (lambda it: it.live(3_000), "blue has recovered"),
+        (lambda it: it.order("switch", "green"), "green is active now"),
+        (lambda it: it.configure(replace(it.policy, stable=None)),
+         "green is not the target any more"),
+        (lambda it: it.configure(replace(it.policy, mode_steady="observe")),
+         "in mode observe nobody is asked"),
+        (lambda it: it.configure(policy("blue", "green", "red", stable="red",
+                                        mode_steady="propose")).live(2_000, blue=FAIL),
+         "green is not the target any more"),
+        (lambda it: it.order("reject", reason=""), "rejected by dana"),
+    ],
+)  # fmt: skip
+def test_it_says_why_it_has_ended(end: Callable[[Story], Story], reason: str) -> None:
+    story = opened()
+    end(story)
+    assert story.record("proposal_closed")["reason"] == reason
 
 
 # ------------------------------------------------------------ when it is opened

@@ -260,6 +260,18 @@ def test_a_release_never_seen_before_begins_the_probation_anew() -> None:
     assert ledger(story, "green") == {"1.4": "good", "1.5": "new", "1.6": "good"}
 
 
+def test_a_probation_that_begins_anew_still_knows_what_served_before_it() -> None:
+    """Blue served 1.4; what was put there meanwhile served nobody, and is no way back."""
+    story = deploy(running(good=()), "1.5")
+    story.order("switch", "green").live(1_000)
+    deploy(story, "1.6", "blue")
+    story.runs["green"] = "1.7"
+    story.live(2_000).forget()
+    assert story.memory.bake is not None
+    assert (story.memory.bake.release, story.memory.bake.origin_release) == ("1.7", "1.4")
+    assert story.hold() == "unproven"
+
+
 def test_a_bake_does_not_vouch_for_a_release_that_was_not_on_probation() -> None:
     """1.6 was seen before, so that its coming does not begin the bake anew; it must not inherit."""
     story = deploy(deploy(running(), "1.6"), "1.5")

@@ -277,6 +277,7 @@ def test_a_dry_run_says_every_gate_and_touches_nothing() -> None:
     story.never("Queue", "order")
     story.order("switch", "blue", dry_run=True)
     assert story.replies["o2"].message == "blue is active already: nothing would be done"
+    assert [story.replies["o2"].data[name] for name in ("from", "to")] == ["blue", "blue"]
     story.look(disabled="").order("switch", "green", dry_run=True)
     assert (story.replies["o3"].code, story.replies["o3"].error) == (1, "disabled")
 
@@ -314,6 +315,28 @@ def test_what_was_settled_after_a_break_says_so() -> None:
     assert said["message"] == "found so after a break in the middle of the switch"
     assert said["timings_ms"] == {"prepare": 9}
     assert story.replies["o1"].data["confirm"] == "proven"
+
+
+def test_what_nobody_could_settle_after_a_break_says_so() -> None:
+    story = steady()
+    story.auto_end = None
+    story.order("switch", "green").after(100).finished("").hand_moves("green", reload=False)
+    said = story.live(62_000).record("switch_lost")
+    assert (said["recovered"], said["confirm"]) == (True, "unclear")
+    assert str(said["message"]).startswith("it broke in the middle, and what nginx uses stays")
+
+
+def test_the_health_of_a_dependency_is_told_whole() -> None:
+    story = Story(policy(dependencies={"db": Expect()}))
+    story.needs = {"db": "pass"}
+    story.steady()
+    expected = {"dependency": "db", "detail": "", "never_up": False}
+    for how, told in (
+        (FAIL, {"from": "up", "to": "down", "reason": "refused"}),
+        ("pass", {"from": "down", "to": "up", "reason": "passed"}),
+    ):
+        story.needs = {"db": how}
+        assert story.live(3_000).record("health_changed") == {**expected, **told}
 
 
 def test_a_reload_keeps_times_tests_and_releases() -> None:
