@@ -73,6 +73,13 @@ class Tally:
     recent: tuple[Result, ...] = ()
     first_fail: Result | None = None
 
+    def asked_ms(self) -> int | None:
+        """When the last check began that had a pass or a fail; None if none is remembered."""
+        for result in reversed(self.recent):
+            if result.outcome != INCONCLUSIVE:
+                return result.at.boot_ms - result.latency_us // 1000
+        return None
+
     def forget(self, at_ms: int) -> "Tally":
         """Old verdicts thrown away; what was seen stays readable."""
         return Tally(since_ms=at_ms, recent=self.recent)
@@ -168,11 +175,16 @@ class Upstream:
         return times[spare] if len(times) > spare else None
 
     def still_down(self, require: int, after_ms: int) -> bool:
-        """True if it would be down by those probes alone whose last result failed ``after_ms``."""
+        """True if it would be down by those probes alone whose last check failed.
+
+        It must have begun after ``after_ms``: one that was on its way then may have failed by what
+        is over by now (a packet that was lost, a database that was away).
+        """
         bad = sum(
-            t.health == DOWN and not t.passes and t.last_ms is not None and t.last_ms > after_ms
+            t.health == DOWN and not t.passes and (asked := t.asked_ms()) is not None
+            and asked > after_ms
             for t in self.probes.values()
-        )
+        )  # fmt: skip
         return len(self.probes) - bad < (require or len(self.probes))
 
     def changing(self) -> bool:

@@ -201,7 +201,7 @@ def wanted(state: State) -> bool:
 
 
 def still_failing(state: State) -> bool:
-    """True if the last word of the active upstream was a fail, said since a switch was last held.
+    """True if the last word of the active upstream was a fail, asked since a switch was last held.
 
     What holds a switch and what makes one wanted often have one cause (a database, a network), and
     end together: without this the first to be seen well again would get the traffic.

@@ -2,6 +2,8 @@
 
 import pytest
 
+from healthguard.core.model import Answer
+
 from .story import BOOT_MS, Story, policy
 
 
@@ -119,6 +121,16 @@ def test_both_down_is_a_hold_said_once_and_loudly() -> None:
     story.forget().live(5_000, blue="fail")
     # Not on old verdicts: the active must fail once more after the hold has ended.
     story.says("left standby_not_up", "Queue", "Switch blue->green", only=("left", "Queue", "Sw"))
+
+
+def test_a_check_that_was_on_its_way_when_a_hold_ended_does_not_decide() -> None:
+    """A network that swallowed everything is back: green passes, and blue's last loss is told."""
+    story = Story().steady().live(20_000, blue="fail", green="fail")
+    story.passes("green", times=2).forget()
+    story.after(300).answer("blue", Answer(2_000_000, failure="timeout"))
+    story.never("Queue", "Switch")
+    story.after(100).answer("blue", Answer(50_000, failure="timeout"))
+    assert "Queue" in story.said
 
 
 def test_unknown_is_never_down() -> None:
