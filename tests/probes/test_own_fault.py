@@ -234,6 +234,20 @@ def test_slow_is_only_believed_when_we_were_awake(runner: Any) -> None:
         assert runner(blocking(0.6, spec))[0].inconclusive == "loop_late"
 
 
+def test_slow_by_less_than_we_were_away_is_doubtful(runner: Any) -> None:
+    """Answered after 150 ms, 160 are allowed; we come back after 200."""
+    with serving(late_answer) as late:
+        spec = http(late, timeout_ms=3000, expect=Expect(max_latency_us=160_000))
+        assert runner(blocking(0.18, spec))[0].inconclusive == "loop_late"
+
+
+def test_a_silence_needs_no_witness(runner: Any) -> None:
+    """We were away when max_latency passed, and awake when the timeout did."""
+    with serving(servers.silent) as silent:
+        spec = http(silent, timeout_ms=500, expect=Expect(max_latency_us=100_000))
+        assert runner(blocking(0.25, spec))[0].failure == "timeout"
+
+
 def descriptors() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 

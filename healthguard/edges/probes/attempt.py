@@ -13,8 +13,10 @@ LATE_US = 250_000
 ROBBED = 4
 # Later than this after the deadline an answer is doubtful, and so is silence after a last look.
 LOOK_US = 20_000
-# By how much an answer must exceed max_latency before its timer is asked as a witness.
-WITNESS_US = 50_000
+# How exactly our loop must have been awake when max_latency passed, to call a later answer slow.
+WITNESS_US = 20_000
+# A timer may fire this much too soon: the clock of the loop stands still during each turn.
+EARLY_US = 1_000
 
 
 def now_us() -> int:
@@ -140,7 +142,7 @@ class Attempt:
         if elapsed > (self._late_us if failure == "timeout" else self._timeout_us + LOOK_US):
             return True
         limit = self._max_latency_us
-        return limit is not None and latency > limit + WITNESS_US and not self._witness_ok
+        return limit is not None and failure is None and latency > limit and not self._witness_ok
 
     def _deliver(self, done: Done, answer: Answer) -> None:
         self._delivery = None
@@ -158,8 +160,11 @@ class Attempt:
 
     def _on_witness(self) -> None:
         """Our loop was awake when max_latency passed: a slower answer is really slow."""
-        limit = self._max_latency_us or 0
-        self._witness_ok = now_us() - self._started_us - limit <= max(WITNESS_US, limit // 4)
+        late = now_us() - self._connect_us - (self._max_latency_us or 0)
+        if late < -EARLY_US:  # the latency began to count after a look-up
+            self._witness = self._loop.call_later(-late / 1e6, self._on_witness)
+        else:
+            self._witness_ok = late <= WITNESS_US
 
     def _clear(self) -> None:
         if self._timer is not None:

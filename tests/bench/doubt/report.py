@@ -1,0 +1,142 @@
+"""docs/self-doubt.md."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+
+from tests.bench.doubt.host import ANSWER, FAST, INTERVAL, LIMIT, SLOW, TIMEOUT
+from tests.bench.doubt.measure import GIVEN_UP, LOST, Found
+from tests.bench.report import table
+
+MASKED = 10  # times as long as without trouble: as good as not seen
+_HEAD = ("trouble", "times", "pass", "**fail**", "inconclusive", "told down", "**switches**",
+         "`self_unhealthy` held", "other holds", "steady again after, s")  # fmt: skip
+_HEAD_REAL = ("blue", "when", "times", "seen", "**masked**", "after, s", "x normal",
+              "`self_unhealthy` held")  # fmt: skip
+
+
+def page(found: Sequence[Found], command: str, where: str, calm: str) -> str:
+    """The whole page."""
+    harmless = [each for each in found if not each.case.fails]
+    real = [each for each in found if each.case.fails]
+    normal = {
+        each.case.fails: statistics.median(seen)
+        for each in real
+        if each.case.title == "none" and (seen := [s for s in each.seen if s is not None])
+    }
+    return "\n".join([
+        "# Doubting ourselves, measured\n",
+        f"Made by `{command}`, which writes this file. {where}. {calm}\n",
+        _METHOD.format(
+            interval=INTERVAL, fast=FAST, timeout=TIMEOUT, limit=LIMIT, answer=ANSWER
+        ).strip(),
+        "",
+        _summary(harmless, real, normal),
+        "## Trouble of our own, both apps are well\n",
+        _ABOUT_HARMLESS.format(lost=LOST).strip() + "\n",
+        table(_HEAD, [_harmless(each) for each in harmless]),
+        "## Real failures in the middle of it\n",
+        _ABOUT_REAL.format(masked=MASKED, given_up=GIVEN_UP, slow=SLOW, limit=LIMIT).strip() + "\n",
+        table(_HEAD_REAL, [_real(each, normal) for each in real]),
+        _NOT_HERE.strip() + "\n",
+    ])  # fmt: skip
+
+
+_METHOD = """
+A real daemon, a real nginx with the samples of `nginx/`, two real apps that answer after {answer}
+ms, so that a good part of all moments has a check under way. Checks every {interval} ms (while a
+result is changing every {fast} ms), timeout {timeout} ms, fall 3, rise 2; each app has two
+probes, one of them with `max_latency` {limit} ms; `min_down` and cooldown are 0. That is ten times
+as quick as the defaults, and so ten times as touchy. The apps run with real-time priority: they
+are well however busy the machine is, what is late is the guard.
+"""
+_ABOUT_HARMLESS = """
+Results are those of all probes from the first trouble to the end of the last; all fails are false.
+Steady again: from the end of the trouble until active and standby were up and a rollback was
+possible, for good; median / maximum. The guard is asked every 50 ms. Not by itself: not steady
+within {lost:g} s, and started anew.
+"""
+_ABOUT_REAL = """
+Blue is active and is killed (connections are refused), stopped (they are taken, nobody answers) or
+slow (answers after {slow} ms, {limit} ms are allowed). Time is from the moment when it has failed
+*and* the trouble of our own is over (where it goes on: has failed), until the switch to green was
+proven; median / maximum. Masked: not within {masked} times the median without trouble. After
+{given_up:g} s nobody waits any longer.
+"""
+_NOT_HERE = """
+Suspend cannot be caused here. What it does to the clocks is in the tests: a check counts its time
+on the clock that goes on in a suspend, and the stories of a suspended host in
+[incidents](incidents.md) run through the core.
+"""
+
+
+def _summary(harmless: Sequence[Found], real: Sequence[Found], normal: dict[str, float]) -> str:
+    found = (*harmless, *real)
+    fails = sum(_of(each, "fail") for each in harmless)
+    doubts = sum(_of(each, "inconclusive") for each in harmless)
+    switches = sum(each.switches for each in harmless)
+    times = sum(each.times for each in harmless)
+    seen = sum(_in_time(each, normal) for each in real)
+    tried = sum(len(each.seen) for each in real)
+    rows = [
+        ("false switches", f"{switches} in {times} troubles"),
+        ("false results", f"{fails} fails, beside {doubts} inconclusive"),
+        ("real failures masked", f"{tried - seen} of {tried}"),
+        ("guards that did not recover by themselves", str(sum(each.stuck for each in found))),
+    ]
+    return table(("what", "found"), rows)
+
+
+def _harmless(found: Found) -> Sequence[str]:
+    return (
+        found.case.title + (f" ({found.trouble})" if found.trouble else ""),
+        str(found.times),
+        str(_of(found, "pass")),
+        _reasons(found, "fail"),
+        _reasons(found, "inconclusive"),
+        str(found.downs),
+        str(found.switches),
+        str(found.doubted),
+        ", ".join(f"`{gate}` {count}" for gate, count in sorted(found.holds.items())),
+        _median_max(found.steady) + _stuck(found),
+    )
+
+
+def _real(found: Found, normal: dict[str, float]) -> Sequence[str]:
+    seen = [each for each in found.seen if each is not None]
+    usual = normal.get(found.case.fails)
+    ratio = f"{statistics.median(seen) / usual:.1f}" if seen and usual else ""
+    return (
+        {"kill": "killed", "hang": "stopped", "slow": "slow"}[found.case.fails],
+        found.case.title + (f" ({found.trouble})" if found.trouble else ""),
+        str(len(found.seen)),
+        str(len(seen)),
+        str(len(found.seen) - _in_time(found, normal)),
+        _median_max(seen) + _stuck(found),
+        ratio,
+        str(found.doubted),
+    )
+
+
+def _in_time(found: Found, normal: dict[str, float]) -> int:
+    limit = MASKED * normal.get(found.case.fails, GIVEN_UP)
+    return sum(each is not None and each <= limit for each in found.seen)
+
+
+def _of(found: Found, result: str) -> int:
+    return sum(count for (name, _), count in found.results.items() if name == result)
+
+
+def _reasons(found: Found, result: str) -> str:
+    """``3 (timeout 2, slow 1)``."""
+    each = {why: count for (name, why), count in found.results.items() if name == result and count}
+    words = ", ".join(f"{why} {count}" for why, count in sorted(each.items()))
+    return f"{sum(each.values())} ({words})" if each else "0"
+
+
+def _stuck(found: Found) -> str:
+    return f"; **not by itself: {found.stuck}**" if found.stuck else ""
+
+
+def _median_max(values: Iterable[float]) -> str:
+    some = list(values)
+    return f"{statistics.median(some):.1f} / {max(some):.1f}" if some else ""
