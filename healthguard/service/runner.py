@@ -217,7 +217,10 @@ class Runner:
 
     async def _look_forever(self) -> None:
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception as problem:  # an edge broke its promise: the next look may see again
+                self._host.telemetry.say("error", f"{self.name}: not looked at: {problem!r}")
             await self._look_now.wait()
             self._look_now.clear()
 
