@@ -1,6 +1,7 @@
 """The guard's own trouble: it was frozen, its disk is full, it is disabled, there are two of it."""
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -31,6 +32,19 @@ def test_whoever_was_frozen_judges_nobody(stable: World) -> None:
     stable.wait_pool(phase="steady", rollback_ready=True)
     assert not stable.daemon.events("switch_started")
     assert not [e for e in stable.daemon.events("health_changed") if e["to"] == "down"]
+
+
+def test_whoever_ran_out_of_descriptors_sees_again_when_there_are_some(stable: World) -> None:
+    """Nothing can be probed and nothing looked at; nobody is blamed, and nothing stays blind."""
+    pid, many = stable.daemon.pid, resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (5, many[1]))
+    stable.daemon.wait_event("hold_entered", gate="self_unhealthy")
+    # The link is looked at every second then.
+    eventually(lambda: "app: not looked at" in stable.daemon.log(), what="a look that failed")
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, many)
+    stable.wait_health(blue="up", green="up")
+    stable.wait_pool(phase="steady", rollback_ready=True)
+    assert not stable.daemon.events("switch_started")
 
 
 def test_an_upstream_that_is_frozen_is_left(stable: World) -> None:
