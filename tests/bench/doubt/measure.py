@@ -15,7 +15,7 @@ from tests.bench.doubt.host import QUIET, Host
 
 GIVEN_UP = 15.0  # seconds after which a failure that was not seen is healed
 ODD = 5.0  # seconds: what takes longer is shown
-LOST = 20.0  # seconds after which a guard that is not steady again is started anew
+LOST = 40.0  # seconds after which a guard that is not steady again is started anew
 enough = threading.Event()  # end after the present repeat
 
 
