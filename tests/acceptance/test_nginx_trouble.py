@@ -71,7 +71,8 @@ def test_a_broken_candidate_is_known_before_it_is_needed(stable: World) -> None:
     green = stable.nginx.file("green")
     text = green.read_text()
     green.write_text("upstream app { server nonsense")
-    stable.wait_pool(rollback_ready=False, ready_gate="config_invalid")
+    # Files of a calm pool are looked at every ten seconds.
+    stable.wait_pool(rollback_ready=False, ready_gate="config_invalid", within=25)
     event = stable.daemon.wait_event("readiness_changed", ready=False, gate="config_invalid")
     assert "with green" in event["reason"]
     stable.wait_metric("healthguard_nginx_config_valid", 0)
@@ -87,11 +88,12 @@ def test_a_broken_candidate_is_known_before_it_is_needed(stable: World) -> None:
 def test_a_neighbours_broken_vhost_is_named(stable: World) -> None:
     vhost = stable.nginx.root / "sites" / "neighbour.conf"
     vhost.write_text("server { listen nonsense }\n")
-    stable.wait_pool(rollback_ready=False, ready_gate="config_invalid")
+    # Files of a calm pool are looked at every ten seconds.
+    stable.wait_pool(rollback_ready=False, ready_gate="config_invalid", within=25)
     eventually(lambda: "neighbour.conf" in stable.pool()["ready_message"], what="it is named")
     assert "config_invalid" in stable.cli("switch", "app", "green", code=1)
     vhost.unlink()
-    stable.wait_pool(rollback_ready=True, within=15)
+    stable.wait_pool(rollback_ready=True, within=25)
     stable.cli("switch", "app", "green")
     stable.wait_served("green")
 
