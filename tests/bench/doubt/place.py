@@ -16,7 +16,7 @@ from pathlib import Path
 _nets = itertools.count(1)
 CPU = max(os.sched_getaffinity(0))  # the one that is starved
 LOCAL = "127.0.0.1"
-_BLACK_HOLE = "127.53.53.53"
+_BLACK_HOLE = f"127.53.{os.getpid() % 250}.{os.getpid() // 250 % 250 + 1}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,10 +77,11 @@ def _summary(harmless: Sequence[Found], real: Sequence[Found], normal: dict[str,
     times = sum(each.times for each in harmless)
     seen = sum(_in_time(each, normal) for each in real)
     tried = sum(len(each.seen) for each in real)
+    starved = sum(len(each.seen) - _in_time(each, normal) for each in real if each.case.starving)
     rows = [
         ("false switches", f"{switches} in {times} troubles"),
         ("false results", f"{fails} fails, beside {doubts} inconclusive"),
-        ("real failures masked", f"{tried - seen} of {tried}"),
+        ("real failures masked", f"{tried - seen} of {tried} (starved for good: {starved})"),
         ("guards that did not recover by themselves", str(sum(each.stuck for each in found))),
     ]
     return table(("what", "found"), rows)
