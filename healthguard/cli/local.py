@@ -46,9 +46,9 @@ def _notify_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _notify(args: argparse.Namespace, context: Context) -> int:
-    from healthguard.service.notifications import verb
+    from healthguard.service.check import notifier
 
-    return int(verb.run(context.config_path(), args.name, context.json))
+    return int(notifier.run(context.config_path(), args.name, context.json))
 
 
 def _check_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from healthguard.core.model import Policy
 from healthguard.edges.nginx.observe import NginxObserver
 from healthguard.edges.nginx.ports import Observer, Switcher
 from healthguard.edges.nginx.settings import PoolFiles
@@ -13,10 +12,15 @@ from healthguard.edges.probes import Prober, Shared
 from healthguard.edges.probes import build as build_prober
 from healthguard.edges.probes.spec import HttpSpec, Spec
 from healthguard.edges.switcher_client import SocketSwitcher
-from healthguard.service.config import Config, PoolConfig, SecretError, resolve_env
+from healthguard.service.config import (
+    DEPENDENCIES,
+    Config,
+    PoolConfig,
+    SecretError,
+    resolve_env,
+)
 
 Probers = Mapping[str, Mapping[str, Prober]]  # by upstream, or DEPENDENCIES, and name
-DEPENDENCIES = ""  # no upstream is called so
 
 
 class BuildError(Exception):
@@ -52,27 +56,6 @@ def _with_secrets(spec: Spec) -> Spec:
         return spec
     headers = tuple((name, resolve_env(value)) for name, value in spec.headers)
     return replace(spec, headers=headers)
-
-
-def defined(pool: PoolConfig) -> PoolConfig:
-    """``pool`` with each probe's definition in its policy, so that a changed one starts anew."""
-    policy = pool.policy
-    upstreams = {
-        name: replace(
-            upstream,
-            probes={
-                probe: replace(expect, definition=repr(pool.probes[name][probe]))
-                for probe, expect in upstream.probes.items()
-            },
-        )
-        for name, upstream in policy.upstreams.items()
-    }
-    dependencies = {
-        name: replace(expect, definition=repr(pool.dependencies[name]))
-        for name, expect in policy.dependencies.items()
-    }
-    fresh: Policy = replace(policy, upstreams=upstreams, dependencies=dependencies)
-    return replace(pool, policy=fresh)
 
 
 def files_of(config: Config) -> dict[str, PoolFiles]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from healthguard import __version__
 from healthguard.core.events import Ordered, Record
 from healthguard.core.model import Actor, Outcome
-from healthguard.core.state import target
+from healthguard.core.state import State, target
 from healthguard.core.text import iso
 from healthguard.core.view import (
     pool_view,
@@ -17,6 +17,7 @@ from healthguard.core.view import (
     why_view,
 )
 from healthguard.edges import clock
+from healthguard.edges.notify.spec import Notifier
 from healthguard.edges.switcher_client import SocketSwitcher
 from healthguard.service.agreement import Agreement, Mine
 from healthguard.service.build import (
@@ -25,7 +26,6 @@ from healthguard.service.build import (
     build_observer,
     build_probers,
     build_switcher,
-    defined,
 )
 from healthguard.service.config import Config, ConfigError, load
 from healthguard.service.host import Host
@@ -66,7 +66,7 @@ class Guard:
         return {name: build_probers(pool, self.host.shared) for name, pool in config.pools.items()}
 
     def _add(self, name: str, config: Config, probers: Probers) -> None:
-        runner = Runner(defined(config.pools[name]), probers, self.host)
+        runner = Runner(config.pools[name], probers, self.host)
         self.runners[name] = runner
         runner.start()
 
@@ -113,6 +113,19 @@ class Guard:
         for name in list(self.runners):
             if name in self.runners:
                 yield self.pool(name)
+
+    @property
+    def notifiers(self) -> Mapping[str, Notifier]:
+        """Who may be told, by name."""
+        return self.config.notifiers
+
+    def routes(self) -> Mapping[str, tuple[str, ...]]:
+        """The notifiers of each pool."""
+        return {name: pool.notify for name, pool in self.config.pools.items()}
+
+    def states(self) -> Mapping[str, State]:
+        """Every pool's state now."""
+        return {name: runner.state for name, runner in self.runners.items()}
 
     def status(self) -> View:
         """Everything `healthguard status --json` shows."""
@@ -310,7 +323,7 @@ class Guard:
         self._name_metrics()
         for name, pool in fresh.pools.items():
             if name in self.runners:
-                self.runners[name].reconfigure(defined(pool), probers[name])
+                self.runners[name].reconfigure(pool, probers[name])
             else:
                 self._add(name, fresh, probers[name])
         self.runners = {name: self.runners[name] for name in fresh.pools}

@@ -41,8 +41,7 @@ from healthguard.core.state import State, failing_since, pace_ms
 from healthguard.edges import clock
 from healthguard.edges.nginx.ports import Commit
 from healthguard.edges.probes import Prober
-from healthguard.service.build import DEPENDENCIES
-from healthguard.service.config import PoolConfig
+from healthguard.service.config import DEPENDENCIES, PoolConfig
 from healthguard.service.host import Host
 
 LOOK_MS = 1_000  # between two looks at link and nginx

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from healthguard.service.page.site import Site
-from healthguard.service.ports import Guard, View
+from healthguard.service.page.snapshot import Seen
 from healthguard.service.telemetry.exposition import CONTENT_TYPE
 from healthguard.service.telemetry.telemetry import Telemetry
 
@@ -23,11 +23,8 @@ _CHUNK = 64 * 1024
 _POINTER = "healthguard: /  /metrics  /-/healthy  /-/ready\n"
 
 
-class Vital(Guard, Protocol):
-    """What this port needs of the daemon beyond the control API."""
-
-    def about(self) -> View:
-        """The daemon's own part of status."""
+class Vital(Seen, Protocol):
+    """What this port needs of the daemon beyond the page."""
 
     def progress(self) -> bool:
         """True while every pool makes progress: the same that feeds the watchdog."""

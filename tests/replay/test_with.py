@@ -9,7 +9,6 @@ import pytest
 
 from healthguard.cli import main
 from healthguard.core.model import Answer
-from healthguard.service.build import defined
 from healthguard.service.config import Config, parse
 from healthguard.service.replay import lines, replay
 from tests.replay.recording import BAD, GOOD, Living, Says, outages, record
@@ -43,7 +42,7 @@ def tried(
     ms: int = 900_000, living: Living | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Lives under ``recorded``, is recorded, and is replayed with ``candidate``: its pool."""
-    policy = defined(config(recorded).pools["app"]).policy
+    policy = config(recorded).pools["app"].policy
     living = living or Living(policy, says)
     record(folder, living.live(ms).noted)
     assert replay(folder)["same"] is True
@@ -272,7 +271,7 @@ def test_longer_intervals_are_tried_by_leaving_out_results(tmp_path: Path) -> No
 
 
 def test_orders_are_the_same_on_both_sides(tmp_path: Path) -> None:
-    policy = defined(config().pools["app"]).policy
+    policy = config().pools["app"].policy
     living = Living(policy, outages()).order(30_000, "switch", "green")
     living.order(90_000, "rollback").order(120_000, "pause", for_ms=60_000)
     pool = tried(tmp_path, outages(), {"health": {"fall": 5}}, living=living)
@@ -281,7 +280,7 @@ def test_orders_are_the_same_on_both_sides(tmp_path: Path) -> None:
 
 
 def test_a_person_who_was_slower_than_the_candidate(tmp_path: Path) -> None:
-    policy = defined(config({"mode": "observe", "health": {"fall": 100}}).pools["app"]).policy
+    policy = config({"mode": "observe", "health": {"fall": 100}}).pools["app"].policy
     says = sees("blue", (60_000, 880_000))
     living = Living(policy, says).order(80_000, "switch", "green")
     pool = tried(tmp_path, says, {}, {"mode": "observe", "health": {"fall": 100}}, living=living)
@@ -292,7 +291,7 @@ def test_a_person_who_was_slower_than_the_candidate(tmp_path: Path) -> None:
 
 
 def test_restarts_are_new_segments(tmp_path: Path) -> None:
-    policy = defined(config().pools["app"]).policy
+    policy = config().pools["app"].policy
     for seed in range(3):
         record(tmp_path, Living(policy, blip(2), seed=seed).live(100_000).noted)
     pool = replay(tmp_path, config(QUICK))["pools"]["app"]
@@ -303,7 +302,7 @@ def test_restarts_are_new_segments(tmp_path: Path) -> None:
 def test_the_candidate_is_checked_like_any_configuration(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    policy = defined(config().pools["app"]).policy
+    policy = config().pools["app"].policy
     record(tmp_path / "record", Living(policy, blip(2)).live(100_000).noted)
     path = tmp_path / "candidate.yaml"
     words = ["replay", str(tmp_path / "record"), "--with", str(path)]
@@ -335,7 +334,7 @@ def _other() -> dict[str, Any]:
 
 
 def test_a_proposal_is_a_decision_and_its_approval_goes_with_it(tmp_path: Path) -> None:
-    policy = defined(config({"mode": "propose"}).pools["app"]).policy
+    policy = config({"mode": "propose"}).pools["app"].policy
     says = sees("blue", (60_000, 400_000))
     living = Living(policy, says).order(90_000, "approve")
     propose = {"mode": "propose"}
@@ -359,7 +358,7 @@ def test_dependencies_that_were_not_asked_are_named(tmp_path: Path) -> None:
 def test_a_record_of_a_core_that_decided_otherwise_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    policy = defined(config().pools["app"]).policy
+    policy = config().pools["app"].policy
     record(tmp_path, Living(policy, sees("blue", (60_000, 90_000))).live(120_000).noted)
     monkeypatch.setattr("healthguard.core.health._ranges", lambda _: "other words")
     untold = replay(tmp_path, config())["pools"]["app"]["untold"]
@@ -368,7 +367,7 @@ def test_a_record_of_a_core_that_decided_otherwise_says_so(
 
 def test_the_definition_of_the_probe_is_what_the_daemon_records() -> None:
     """The record compares definitions by their text: that text must name its fields."""
-    policy = defined(config().pools["app"]).policy
+    policy = config().pools["app"].policy
     expect = policy.upstreams["blue"].probes["health"]
     assert expect.definition.startswith("HttpSpec(url='http://127.0.0.1:1/'")
     assert replace(expect, definition="").status == ((200, 299),)

@@ -3,9 +3,15 @@
 from healthguard.service.config.environment import SecretError, names_secret, resolve_env
 from healthguard.service.config.loading import digest_of, load, parse
 from healthguard.service.config.problems import ConfigError, Problem
-from healthguard.service.config.settings import Config, DaemonSettings, PoolConfig
+from healthguard.service.config.settings import (
+    DEPENDENCIES,
+    Config,
+    DaemonSettings,
+    PoolConfig,
+)
 
 __all__ = [
+    "DEPENDENCIES",
     "Config",
     "ConfigError",
     "DaemonSettings",

@@ -142,9 +142,7 @@ def _policy(
     return Policy(
         pool=pool.name,
         upstreams={
-            name: UpstreamPolicy(
-                {probe: spec.expect for probe, spec in probes[name].items()}, upstream["require"]
-            )
+            name: UpstreamPolicy(_expects(probes[name]), upstream["require"])
             for name, upstream in full["upstreams"].items()
         },
         stable=full["stable"],
@@ -153,11 +151,16 @@ def _policy(
         mode_steady=modes["steady"] if modes else mode,
         marker=full["confirm"] is not None,
         releases=full["release"] is not None,
-        dependencies={name: spec.expect for name, spec in dependencies.items()},
+        dependencies=_expects(dependencies),
         health=_health(full["health"]),
         rollback=_rollback(full["rollback"]),
         bake=_bake(full["bake"]),
     )
+
+
+def _expects(specs: Mapping[str, Spec]) -> dict[str, Expect]:
+    """What each probe demands, with its whole definition: counts end when that changes."""
+    return {name: replace(spec.expect, definition=repr(spec)) for name, spec in specs.items()}
 
 
 def _health(values: Values) -> HealthPolicy:

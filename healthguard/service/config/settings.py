@@ -9,6 +9,8 @@ from healthguard.edges.nginx.settings import NginxSettings, PoolFiles
 from healthguard.edges.notify.spec import Notifier
 from healthguard.edges.probes.spec import Spec
 
+DEPENDENCIES = ""  # stands for the upstream in the place of a dependency's probe
+
 
 @dataclass(frozen=True, slots=True)
 class DaemonSettings:

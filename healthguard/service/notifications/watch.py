@@ -5,13 +5,13 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from healthguard.core.evidence import failure_sentence
-from healthguard.core.model import UP
+from healthguard.core.model import UP, Actor
 from healthguard.core.state import State, active, health_of
 from healthguard.edges import clock
-from healthguard.service.guard import Guard
+from healthguard.edges.notify.spec import Notifier
 from healthguard.service.notifications import compose
 from healthguard.service.notifications.levels import FAILING, HOLD, LATCH, NOT_READY
 from healthguard.service.notifications.outbox import DROPPED, FAILED, RETRIED, SENT, Outcome
@@ -37,10 +37,32 @@ _OVER: Mapping[str, Callable[[View], bool]] = {
 }
 
 
+class Watched(Protocol):
+    """What this room needs of the daemon."""
+
+    @property
+    def notifiers(self) -> Mapping[str, Notifier]:
+        """By name; another mapping after each reload."""
+
+    def routes(self) -> Mapping[str, tuple[str, ...]]:
+        """The notifiers of each pool, by name."""
+
+    def states(self) -> Mapping[str, State]:
+        """Every pool's state now."""
+
+    def pool(self, name: str) -> View:
+        """One pool's part of status. KeyError: no such pool."""
+
+    def record(
+        self, event: str, level: str = "info", by: Actor | None = None, **fields: object
+    ) -> None:
+        """Say one event of the daemon itself."""
+
+
 class Notifications:
     """Made before the guard starts, so that no event is missed; ``run`` for ever, ``close``."""
 
-    def __init__(self, guard: Guard, telemetry: Telemetry, folder: Path) -> None:
+    def __init__(self, guard: Watched, telemetry: Telemetry, folder: Path) -> None:
         self._guard, self._telemetry = guard, telemetry
         self._loop = asyncio.get_running_loop()
         self._follower = telemetry.follow()
@@ -71,30 +93,29 @@ class Notifications:
 
     def _wanted(self) -> bool:
         """True if anybody is to be told anything. Notices a new configuration."""
-        config = self._guard.config
-        if config is not self._configured:
-            self._configured = config
-            self._telemetry.counts.notify(config.notifiers)
-            self._telemetry.unheard.keep(config.notifiers)
-            routes = {name: pool.notify for name, pool in config.pools.items()}
-            self._worker.configure(config.notifiers, routes)
-            if config.notifiers:
+        notifiers = self._guard.notifiers
+        if notifiers is not self._configured:
+            self._configured = notifiers
+            self._telemetry.counts.notify(notifiers)
+            self._telemetry.unheard.keep(notifiers)
+            self._worker.configure(notifiers, self._guard.routes())
+            if notifiers:
                 self._worker.start()
-        return bool(config.notifiers)
+        return bool(notifiers)
 
     # ------------------------------------------------------------ what is so
 
     async def _look(self) -> None:
         turn = 0
         while True:
-            await asyncio.sleep(_LOOK_S if self._guard.config.notifiers else _NOBODY_S)
+            await asyncio.sleep(_LOOK_S if self._guard.notifiers else _NOBODY_S)
             turn += 1
             if not self._wanted():
                 continue
-            for number, (name, runner) in enumerate(list(self._guard.runners.items())):
+            for number, (name, state) in enumerate(self._guard.states().items()):
                 if number % _YIELD_EVERY == 0:
                     await asyncio.sleep(0)
-                self._look_at(name, runner.state)
+                self._look_at(name, state)
             if turn % _TRUTH_EVERY == 0:
                 await self._truth()
 

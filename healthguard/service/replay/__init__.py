@@ -9,7 +9,6 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from healthguard.service.build import defined
 from healthguard.service.config import Config
 from healthguard.service.recorder import code_version
 from healthguard.service.replay.reading import (
@@ -46,7 +45,7 @@ def replay(record: Path, candidate: Config | None = None, since_ms: int = 0) -> 
         view["not_in_candidate"] = [pool for pool in pools if pool not in candidate.pools]
         view["not_recorded"] = [pool for pool in candidate.pools if pool not in pools]
         jobs = [
-            (with_candidate, (pool, files, defined(candidate.pools[pool]), since_ms))
+            (with_candidate, (pool, files, candidate.pools[pool], since_ms))
             for pool, files in pools.items()
             if pool in candidate.pools
         ]
