@@ -8,7 +8,7 @@ from pathlib import Path
 
 from healthguard.cli.output import Output, part, text
 from healthguard.cli.remedies import remedy
-from healthguard.edges.client import FORBIDDEN, SILENT, Client, Lines, Reply, Trouble
+from healthguard.control.client import FORBIDDEN, SILENT, Client, Lines, Reply, Trouble
 
 DEFAULT_CONFIG = Path("/etc/healthguard/healthguard.yaml")
 DEFAULT_SOCKET = Path("/run/healthguard/control.sock")

@@ -45,8 +45,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace, context: Context) -> int:
-    from healthguard.service import init
-    from healthguard.service.init.plan import COLOURS
+    from healthguard import init
+    from healthguard.init.plan import COLOURS
 
     given = dict(each.partition("=")[::2] for each in args.upstream)
     if not all(name in COLOURS and address for name, address in given.items()):

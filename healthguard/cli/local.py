@@ -13,7 +13,7 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(_args: argparse.Namespace, context: Context) -> int:
-    from healthguard.service import daemon
+    from healthguard.daemon import main as daemon
 
     return int(daemon.run(context.config_path()))
 
@@ -33,7 +33,7 @@ def _switcher_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _switcher(args: argparse.Namespace, context: Context) -> int:
-    from healthguard.service import switcher
+    from healthguard.switcher import service as switcher
 
     if args.reconcile:
         return int(switcher.reconcile(context.config_path()))
@@ -46,7 +46,7 @@ def _notify_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _notify(args: argparse.Namespace, context: Context) -> int:
-    from healthguard.service.check import notifier
+    from healthguard.check import notifier
 
     return int(notifier.run(context.config_path(), args.name, context.json))
 
@@ -58,7 +58,7 @@ def _check_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(args: argparse.Namespace, context: Context) -> int:
-    from healthguard.service import check
+    from healthguard import check
 
     return int(check.run(context.config_path(), args.offline, context.json))
 
@@ -70,7 +70,7 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(args: argparse.Namespace, _context: Context) -> int:
-    from healthguard.service import demo
+    from healthguard import demo
 
     return int(demo.run(args.stay))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from healthguard import __version__
 from healthguard.cli.catalogue import Argument, Entry, entries, exit_codes, general
-from healthguard.service.config.generate import reference
+from healthguard.config.generate import reference
 
 _FILES = (
     ("/etc/healthguard/healthguard.yaml", "the configuration, see healthguard.yaml(5)"),

@@ -5,17 +5,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from healthguard.cli.context import (
-    INTERRUPTED,
-    OK,
-    USAGE,
-    WAITING,
-    Context,
-)
+from healthguard.cli.context import INTERRUPTED, OK, USAGE, WAITING, Context
 from healthguard.cli.entry import Verb
 from healthguard.cli.output import part, text
-from healthguard.edges.client import Reply, Trouble
-from healthguard.service.control.when import duration_ms, duration_text
+from healthguard.control.client import Reply, Trouble
+from healthguard.control.when import duration_ms, duration_text
 
 _SPARE_S = 5.0  # the daemon answers at the end of the wait; its answer may take this long
 _POLL_S = 0.2
@@ -129,7 +123,7 @@ def _switch(args: argparse.Namespace, context: Context) -> int:
 
 
 def _standalone(args: argparse.Namespace, context: Context) -> int:
-    from healthguard.service import standalone
+    from healthguard.standalone import switch as standalone
 
     outcome = standalone.switch(
         context.config_path(), args.pool, args.upstream, args.reason, args.force, args.dry_run

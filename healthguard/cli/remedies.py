@@ -6,7 +6,7 @@ _FORCIBLE = ("standby_not_up", "disabled")
 
 def remedy(gate: str, pool: str, target: str = "") -> str:
     """One line on what to do, "" for an unknown gate; ``target``: the upstream it is about."""
-    from healthguard.core.view import REMEDIES
+    from healthguard.views.pool import REMEDIES
 
     if gate == "no_proposal":
         return "see what is open: healthguard proposals"

@@ -30,9 +30,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _replay(args: argparse.Namespace, context: Context) -> int:
-    from healthguard.service import replay
-    from healthguard.service.config import ConfigError, load
-    from healthguard.service.control.when import since_wall_ms
+    from healthguard.config import ConfigError, load
+    from healthguard.control.when import since_wall_ms
+    from healthguard.replay import run as replay
 
     try:
         since = since_wall_ms(args.since, int(time.time() * 1_000)) if args.since else 0

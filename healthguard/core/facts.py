@@ -6,16 +6,7 @@ from healthguard.core.draft import Draft
 from healthguard.core.events import Checked, HostDoubt, Observed, Tested
 from healthguard.core.health import Tally, Upstream, blind, count, judge, upstream_health
 from healthguard.core.memory import Confirmed, Ledger
-from healthguard.core.model import (
-    DOWN,
-    EXTERNAL,
-    INCONCLUSIVE,
-    PASS,
-    UP,
-    Expect,
-    NginxFact,
-    Result,
-)
+from healthguard.core.model import DOWN, EXTERNAL, INCONCLUSIVE, PASS, UP, Expect, NginxFact, Result
 from healthguard.core.probation import forget_verdicts, renew_bake, start_bake
 from healthguard.core.releases import pardon, release_of, see
 from healthguard.core.state import SWITCHING, State, baking, in_use, stale

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import yaml
 
-from healthguard.edges.client import Client, Reply
+from healthguard.control.client import Client, Reply
 from tests.support.eventually import eventually
 from tests.support.nginx import BINARY
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.service.check import Finding, as_json, check_offline, exit_code, render
-from healthguard.service.check.colours import names_a_host
-from healthguard.service.check.detection import Worst, sentence, worst
-from healthguard.service.config import PoolConfig, parse
+from healthguard.check import Finding, as_json, check_offline, exit_code, render
+from healthguard.check.colours import names_a_host
+from healthguard.check.detection import Worst, sentence, worst
+from healthguard.config import PoolConfig, parse
 
 TEXT = """
 pools:

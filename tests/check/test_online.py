@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.service.check import Finding, check_online, exit_code, run
-from healthguard.service.check.findings import WARNING
+from healthguard.check import Finding, check_online, exit_code, run
+from healthguard.check.findings import WARNING
 from tests.check.world import Prepares, World
 
 AS_NOBODY = """
 import os, sys
 from pathlib import Path
-from healthguard.service.check import run
+from healthguard.check import run
 if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(65534)

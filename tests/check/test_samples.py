@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.service.check import as_json, check_offline, check_online, exit_code
+from healthguard.check import as_json, check_offline, check_online, exit_code
 from tests.check.world import Prepares, World, get
 from tests.support.apps import App
 from tests.support.eventually import eventually

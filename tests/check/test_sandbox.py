@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.service.check.sandbox import UNITS, Show, check_sandbox
-from healthguard.service.config import Config, parse
+from healthguard.check.sandbox import UNITS, Show, check_sandbox
+from healthguard.config import Config, parse
 
 TEXT = """
 nginx: {switcher: SWITCHER}

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from healthguard.config import Config, load
 from healthguard.core.model import Done, Instant, TestFact
-from healthguard.edges.nginx.ports import Commit, Recovered
-from healthguard.service.config import Config, load
+from healthguard.nginx.ports import Commit, Recovered
 from tests.support.eventually import eventually
 from tests.support.ports import free_port
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.service.control.server import start_control
+from healthguard.control.server import start_control
 from tests.control.fakes import FakeGuard
 
 

@@ -1,5 +1,6 @@
 """Words on the command line: what is understood, and how errors read."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,6 @@ from types import ModuleType
 
 import pytest
 
-from healthguard import service
 from healthguard.cli import main
 from healthguard.cli.context import control_socket
 from healthguard.cli.entry import VERBS
@@ -188,14 +188,20 @@ def test_what_needs_no_daemon_is_handed_on(
     monkeypatch: pytest.MonkeyPatch, words: list[str], call: tuple[object, ...]
 ) -> None:
     name = str(call[0])
-    module_name = {"run": "daemon"}.get(name, name)
+    place = {"run": "daemon.main", "switcher": "switcher.service"}.get(name, name)
     calls: list[tuple[object, ...]] = []
-    module = ModuleType(module_name)
+    module = ModuleType(name)
     module.run = lambda *given: calls.append((name, *given)) or 7  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, f"healthguard.service.{module_name}", module)
-    monkeypatch.setattr(service, module_name, module, raising=False)
+    _put(monkeypatch, f"healthguard.{place}", module)
     assert main(["--config", "/x.yaml", *words]) == 7
     assert calls == [call]
+
+
+def _put(monkeypatch: pytest.MonkeyPatch, place: str, module: ModuleType) -> None:
+    """``module`` in ``place`` of the real one, for imports of either form."""
+    room, _, name = place.rpartition(".")
+    monkeypatch.setitem(sys.modules, place, module)
+    monkeypatch.setattr(importlib.import_module(room), name, module, raising=False)
 
 
 def test_standalone_is_handed_on(
@@ -205,8 +211,7 @@ def test_standalone_is_handed_on(
     outcome = Outcome(1, "config_invalid", "nginx -t fails")
     module = ModuleType("standalone")
     module.switch = lambda *given: calls.append(given) or outcome  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "healthguard.service.standalone", module)
-    monkeypatch.setattr(service, "standalone", module, raising=False)
+    _put(monkeypatch, "healthguard.standalone.switch", module)
     words = ("switch", "threader", "green", "--standalone", "--reason", "fire", "--force")
     code, _, err = run(capsys, *words, "--config", "/x.yaml")
     assert (code, "refused: config_invalid: nginx -t fails" in err) == (1, True)

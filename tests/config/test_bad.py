@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.service.config import ConfigError, load
+from healthguard.config import ConfigError, load
 
 BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"))
 MARK = "# refused "

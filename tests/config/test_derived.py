@@ -9,17 +9,11 @@ import jsonschema
 import pytest
 import yaml
 
+from healthguard.assembly import build_probers
+from healthguard.config import load
+from healthguard.config.generate import SCHEMA_FILE, put_reference, reference, schema, schema_text
 from healthguard.core.model import BakePolicy, HealthPolicy, RollbackPolicy
-from healthguard.edges.probes import Shared
-from healthguard.service.build import build_probers
-from healthguard.service.config import load
-from healthguard.service.config.generate import (
-    SCHEMA_FILE,
-    put_reference,
-    reference,
-    schema,
-    schema_text,
-)
+from healthguard.probes import Shared
 
 ROOT = Path(__file__).parents[2]
 BAD = Path(__file__).parent / "bad"

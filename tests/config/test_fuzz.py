@@ -6,8 +6,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from healthguard.service.config import Config, ConfigError, parse, table
-from healthguard.service.config.structures import Either, ListOf, MapOf, OneOf, Section
+from healthguard.config import Config, ConfigError, parse, table
+from healthguard.config.structures import Either, ListOf, MapOf, OneOf, Section
 
 GOOD = (Path(__file__).parents[2] / "etc/healthguard/healthguard.yaml").read_text()
 BOUNDED = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])

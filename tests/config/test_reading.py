@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.core.model import Expect
-from healthguard.edges.probes.spec import ExecSpec, HttpSpec, TcpSpec
-from healthguard.service.config import (
+from healthguard.config import (
     Config,
     ConfigError,
     SecretError,
@@ -17,6 +15,8 @@ from healthguard.service.config import (
     parse,
     resolve_env,
 )
+from healthguard.core.model import Expect
+from healthguard.probes.spec import ExecSpec, HttpSpec, TcpSpec
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from healthguard.service.config import parse
+from healthguard.config import parse
 from tests.docs.pages import ROOT
 
 SAMPLE = ROOT / "etc/healthguard/healthguard.yaml"

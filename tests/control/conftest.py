@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from healthguard.service.control.server import ControlServer, start_control
+from healthguard.control.server import ControlServer, start_control
 from tests.control.fakes import FakeGuard
 
 

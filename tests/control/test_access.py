@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from healthguard.service.control.peer import access_for
-from healthguard.service.control.server import ControlServer
+from healthguard.control.peer import access_for
+from healthguard.control.server import ControlServer
 from tests.control.fakes import RESULT, SECRET, FakeGuard
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes other users")

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from healthguard.control.server import ControlServer, start_control
 from healthguard.core.model import Outcome
-from healthguard.service.control.server import ControlServer, start_control
 from tests.control.fakes import FakeGuard, proposal_view
 from tests.control.rawhttp import Got, ask
 from tests.support.eventually import eventually_async as eventually

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.service.control import door
-from healthguard.service.control.server import ControlServer
+from healthguard.control import door
+from healthguard.control.server import ControlServer
 from tests.control.fakes import FakeGuard
 from tests.control.rawhttp import ask, exchange, parse
 from tests.support.eventually import eventually_async as eventually
@@ -147,7 +147,7 @@ async def test_a_client_that_does_not_read_is_cut(server: ControlServer, guard: 
 async def test_a_stream_nobody_reads_is_cut(
     server: ControlServer, guard: FakeGuard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("healthguard.service.control.stream.ANSWER_S", 0.3)
+    monkeypatch.setattr("healthguard.control.stream.ANSWER_S", 0.3)
     for number in range(4_000):
         guard.tell(id=str(number), event="switch_started", pool="threader", reason="x" * 1_000)
     with socket.socket(socket.AF_UNIX) as deaf:

@@ -2,8 +2,8 @@ import asyncio
 import json
 from typing import Any
 
-from healthguard.service.control.server import ControlServer
-from healthguard.service.control.stream import MAX_STREAMS
+from healthguard.control.server import ControlServer
+from healthguard.control.stream import MAX_STREAMS
 from tests.control.fakes import FakeGuard
 from tests.control.rawhttp import ask, parse
 from tests.support.eventually import eventually_async as eventually

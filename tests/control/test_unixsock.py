@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.service.control.unixsock import SocketError, listen_on
+from healthguard.machine.unixsock import SocketError, listen_on
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthguard.service.control.when import duration_ms, duration_text, since_wall_ms
+from healthguard.control.when import duration_ms, duration_text, since_wall_ms
 
 NOW = 1_714_564_800_000  # 2024-05-01T12:00:00Z
 

@@ -16,7 +16,6 @@ from dataclasses import replace
 from typing import Any
 
 from healthguard.core import events as ev
-from healthguard.core.codec import load_memory, save_memory
 from healthguard.core.gates import Gate, evaluate, first_closed
 from healthguard.core.memory import Memory
 from healthguard.core.model import (
@@ -37,6 +36,7 @@ from healthguard.core.model import (
 )
 from healthguard.core.pool import begin, step
 from healthguard.core.state import State, target
+from healthguard.machine.codec import load_memory, save_memory
 
 BOOT_MS = 10_000_000  # boot time at which a story begins: negative times would hide mistakes
 WALL_MS = 1_700_000_000_000

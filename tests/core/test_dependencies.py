@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from healthguard.core.model import Expect
-from healthguard.core.view import pool_view
+from healthguard.views.pool import pool_view
 
 from .story import FAIL, PASS, Story, policy
 

@@ -9,7 +9,7 @@ from healthguard.core.gates import FORCE_GATES, GATES, MANUAL_GATES
 from healthguard.core.health import Tally
 from healthguard.core.memory import Attempt, Bake, Mark, Pause
 from healthguard.core.model import Expect, LinkFact, NginxFact
-from healthguard.core.view import REMEDIES, pool_view, ready_view, why_view
+from healthguard.views.pool import REMEDIES, pool_view, ready_view, why_view
 
 from .story import Story, policy
 

@@ -4,7 +4,7 @@ import pytest
 
 from healthguard.core.evidence import evidence
 from healthguard.core.text import iso
-from healthguard.core.view import why_view
+from healthguard.views.pool import why_view
 
 from .story import Story, policy
 

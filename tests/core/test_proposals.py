@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from healthguard.core.view import pool_view, proposal_view
+from healthguard.views.pool import pool_view, proposal_view
 
 from .story import FAIL, Story, policy
 

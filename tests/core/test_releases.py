@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from healthguard.core.view import pool_view, releases_view
+from healthguard.views.pool import pool_view, releases_view
 
 from .story import FAIL, Story, policy
 

@@ -6,7 +6,7 @@ import pytest
 
 from healthguard.core import events as ev
 from healthguard.core.model import Answer, Expect, Instant, LinkFact, TestFact, UpstreamPolicy
-from healthguard.core.view import pool_view
+from healthguard.views.pool import pool_view
 
 from .story import Story, policy
 

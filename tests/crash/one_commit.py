@@ -9,9 +9,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from healthguard.edges.nginx.ports import Commit
-from healthguard.edges.nginx.settings import NginxSettings, PoolFiles
-from healthguard.edges.nginx.switch import InlineSwitcher
+from healthguard.nginx.ports import Commit
+from healthguard.nginx.settings import NginxSettings, PoolFiles
+from healthguard.nginx.switch import InlineSwitcher
 
 
 async def main() -> None:

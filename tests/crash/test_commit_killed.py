@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.edges.nginx.intent import Intents
-from healthguard.edges.nginx.switch import InlineSwitcher
+from healthguard.nginx.intent import Intents
+from healthguard.nginx.switch import InlineSwitcher
 from tests.support.eventually import eventually
 from tests.support.nginx import NginxSandbox
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.edges.nginx.lock import ACT, DAEMON, lock_path
-from healthguard.service.demo.sandbox import DemoError, Sandbox
-from healthguard.service.demo.screen import Screen
-from healthguard.service.demo.story import Story
+from healthguard.demo.sandbox import DemoError, Sandbox
+from healthguard.demo.screen import Screen
+from healthguard.demo.story import Story
+from healthguard.nginx.lock import ACT, DAEMON, lock_path
 from tests.docs.pages import page
 
 DEMO = [sys.executable, "-m", "healthguard", "demo"]

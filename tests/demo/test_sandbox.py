@@ -12,9 +12,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from healthguard.service.demo.load import Load
-from healthguard.service.demo.process import Child
-from healthguard.service.demo.sandbox import DemoError, Sandbox, free_ports
+from healthguard.demo.load import Load
+from healthguard.demo.process import Child
+from healthguard.demo.sandbox import DemoError, Sandbox, free_ports
 from tests.support.eventually import eventually, eventually_async
 
 
@@ -125,7 +125,7 @@ def test_processes_end_even_when_the_demo_is_killed(tmp_path: Path) -> None:
         """
         import asyncio, sys
         from pathlib import Path
-        from healthguard.service.demo.process import Child
+        from healthguard.demo.process import Child
 
         async def main():
             child = Child("sleeper", Path(sys.argv[1]))

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator
 from functools import cache
 
-from healthguard.core.view import REMEDIES
+from healthguard.views.pool import REMEDIES
 from tests.docs.pages import ROOT, Block, pages
 
 # What a capital word stands for. A value that no such word has is taken as it stands.

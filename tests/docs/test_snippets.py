@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from healthguard.service.config import ConfigError, parse
+from healthguard.config import ConfigError, parse
 from tests.docs.pages import ROOT, Block, page, pages
 from tests.support.ports import free_port
 from tests.support.world import World, merged

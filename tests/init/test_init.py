@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from healthguard.service.config import load
-from healthguard.service.init.document import is_sample
-from healthguard.service.init.scan import blocks_of
+from healthguard.config import load
+from healthguard.init.document import is_sample
+from healthguard.init.scan import blocks_of
 from tests.init.conftest import Etc
 
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from healthguard.core import events as ev
-from healthguard.core.codec import decode, encode, load_memory, save_memory
 from healthguard.core.model import (
     BakePolicy,
     Done,
@@ -24,7 +23,8 @@ from healthguard.core.model import (
     UpstreamPolicy,
 )
 from healthguard.core.pool import begin, step
-from healthguard.core.view import pool_view, ready_view, why_view
+from healthguard.machine.codec import decode, encode, load_memory, save_memory
+from healthguard.views.pool import pool_view, ready_view, why_view
 
 from .search import ENDS
 from .world import DANA, FAIL, PASS, UNSURE, World

@@ -9,7 +9,6 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from healthguard.core import events as ev
-from healthguard.core.codec import load_memory, save_memory
 from healthguard.core.memory import Memory
 from healthguard.core.model import (
     Actor,
@@ -23,6 +22,7 @@ from healthguard.core.model import (
 )
 from healthguard.core.pool import begin, step
 from healthguard.core.state import STALE_MS, State
+from healthguard.machine.codec import load_memory, save_memory
 
 from .dumb import DumbProbe
 from .laws import check

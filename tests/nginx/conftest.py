@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from healthguard.core.model import Done, TestFact
-from healthguard.edges.nginx.observe import NginxObserver
-from healthguard.edges.nginx.ports import Commit
-from healthguard.edges.nginx.settings import NginxSettings, PoolFiles
-from healthguard.edges.nginx.switch import InlineSwitcher
+from healthguard.nginx.observe import NginxObserver
+from healthguard.nginx.ports import Commit
+from healthguard.nginx.settings import NginxSettings, PoolFiles
+from healthguard.nginx.switch import InlineSwitcher
 from tests.support.nginx import NginxSandbox
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes owners, mounts or users")

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from healthguard.edges.nginx import conf
+from healthguard.nginx import conf
 from tests.support.nginx import NginxSandbox
 
 

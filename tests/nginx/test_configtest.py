@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.edges.nginx import conf, sibling
+from healthguard.nginx import conf, sibling
 from tests.nginx.conftest import Guard, MakeBox
 from tests.support.eventually import eventually
 from tests.support.nginx import NginxSandbox

@@ -2,9 +2,9 @@
 
 import pytest
 
-from healthguard.edges.nginx.confirm import GONE, NOTHING_NEW, PROVEN, REFUTED, SETTLE, Watch
-from healthguard.edges.nginx.marker import Said
-from healthguard.edges.nginx.master import Worker
+from healthguard.nginx.confirm import GONE, NOTHING_NEW, PROVEN, REFUTED, SETTLE, Watch
+from healthguard.nginx.marker import Said
+from healthguard.nginx.master import Worker
 
 OLD1, OLD2 = Worker(1, 10), Worker(2, 10)
 NEW1, NEW2 = Worker(11, 50), Worker(12, 50)

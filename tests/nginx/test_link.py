@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.edges.nginx import link
-from healthguard.edges.nginx.settings import PoolFiles
+from healthguard.nginx import link
+from healthguard.nginx.settings import PoolFiles
 from tests.nginx.conftest import needs_root
 
 

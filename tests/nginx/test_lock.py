@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from healthguard.edges.nginx import lock
+from healthguard.nginx import lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from healthguard.edges.nginx import lock
+from healthguard.nginx import lock
 held = lock.try_lock(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
 print(type(held).__name__, flush=True)
 time.sleep(60)

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from healthguard.edges.nginx.master import Master, MasterFinder
-from healthguard.edges.nginx.reload import send_hangup
+from healthguard.nginx.master import Master, MasterFinder
+from healthguard.nginx.reload import send_hangup
 from tests.nginx.conftest import Guard, MakeBox, needs_root
 from tests.support.eventually import eventually
 from tests.support.nginx import NginxSandbox
@@ -150,8 +150,8 @@ def test_unprivileged_eyes_see_the_same(box: NginxSandbox) -> None:
     code = (
         "import json, os, sys\n"
         "from pathlib import Path\n"
-        "from healthguard.edges.nginx.master import MasterFinder\n"
-        "from healthguard.edges.nginx.settings import NginxSettings\n"
+        "from healthguard.nginx.master import MasterFinder\n"
+        "from healthguard.nginx.settings import NginxSettings\n"
         "os.setgid(65534); os.setuid(65534)\n"
         "fact, _ = MasterFinder(NginxSettings(config=Path(sys.argv[1]))).find()\n"
         "print(json.dumps([fact.state, fact.master, fact.detail]))"

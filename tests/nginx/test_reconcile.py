@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from healthguard.core.model import Done
-from healthguard.edges.nginx import link, proc
-from healthguard.edges.nginx.intent import Intent, Intents
-from healthguard.edges.nginx.master import MasterFinder
-from healthguard.edges.nginx.ports import Recovered
+from healthguard.nginx import link, proc
+from healthguard.nginx.intent import Intent, Intents
+from healthguard.nginx.master import MasterFinder
+from healthguard.nginx.ports import Recovered
 from tests.nginx.conftest import Guard
 from tests.support.eventually import eventually, eventually_async
 

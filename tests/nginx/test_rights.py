@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from healthguard.edges.nginx.master import MasterFinder
+from healthguard.nginx.master import MasterFinder
 from tests.nginx.conftest import Guard, MakeBox, needs_root
 from tests.support.eventually import eventually
 
@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 PREPARE = """
 import asyncio, json, os, sys
 from pathlib import Path
-from healthguard.edges.nginx.settings import NginxSettings, PoolFiles
-from healthguard.edges.nginx.switch import InlineSwitcher
+from healthguard.nginx.settings import NginxSettings, PoolFiles
+from healthguard.nginx.switch import InlineSwitcher
 config, folder = Path(sys.argv[1]), Path(sys.argv[2])
 files = {name: folder / f"app_{name}.conf" for name in ("blue", "green")}
 pools = {"app": PoolFiles("app", folder / "app_active.conf", files)}
@@ -32,9 +32,9 @@ print(json.dumps([bool(fact.ticket), fact.message, before == mounts(), names]))
 WHOLE_STORY = """
 import asyncio, concurrent.futures.thread, encodings.idna, json, os, sys, tempfile
 from pathlib import Path
-from healthguard.edges.nginx.observe import NginxObserver
-from healthguard.edges.nginx.ports import Commit
-from healthguard.edges.nginx.switch import InlineSwitcher
+from healthguard.nginx.observe import NginxObserver
+from healthguard.nginx.ports import Commit
+from healthguard.nginx.switch import InlineSwitcher
 from tests.support.nginx import NginxSandbox, fetch
 
 async def story(box):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.edges.nginx import lock
+from healthguard.nginx import lock
 from tests.nginx.conftest import Guard, MakeBox, needs_root
 from tests.support.eventually import eventually, eventually_async
 from tests.support.nginx import NginxSandbox, occupied

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from healthguard.service.notifications import compose
-from healthguard.service.notifications.compose import Begins, Ends
-from healthguard.service.notifications.notice import message
+from healthguard.notify import compose
+from healthguard.notify.compose import Begins, Ends
+from healthguard.notify.notice import message
 
 EVIDENCE = [
     {

@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 from itertools import pairwise
 
-from healthguard.edges.notify.spec import Message, Notifier, Sent
-from healthguard.service.notifications.levels import LEVELS
-from healthguard.service.notifications.outbox import Batch, Outbox, Outcome, Patience, wants
+from healthguard.notify.levels import LEVELS
+from healthguard.notify.outbox import Batch, Outbox, Outcome, Patience, wants
+from healthguard.notify.spec import Message, Notifier, Sent
 
 MINUTE = 60_000
 MESSAGE = Message("m", "k", "hold", "failure", "title", "body", 0)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from healthguard.edges.notify import launch
-from healthguard.edges.notify.spec import Message, Notifier, Secret, Sent
+from healthguard.notify import launch
+from healthguard.notify.spec import Message, Notifier, Secret, Sent
 from tests.notify.receivers import Receiver, hook, mail, proxy
 from tests.support.ports import free_port
 
@@ -358,11 +358,11 @@ def test_one_that_hangs_is_ended_and_what_was_sent_before_counts(
 
 
 def test_no_job_is_a_usage_error() -> None:
-    command = [sys.executable, "-m", "healthguard.edges.notify.sender"]
+    command = [sys.executable, "-m", "healthguard.notify.sender"]
     ended = subprocess.run(command, input=b'{"notifier": 1}', capture_output=True, check=False)
     assert (ended.returncode, ended.stdout) == (2, b"")
 
 
 def test_the_daemon_does_not_import_apprise() -> None:
-    code = "import sys, healthguard.service.daemon; assert 'apprise' not in sys.modules"
+    code = "import sys, healthguard.daemon.main; assert 'apprise' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from healthguard.edges.notify.spec import Message
-from healthguard.service.notifications.notice import Notice
-from healthguard.service.notifications.topics import Timing, Topics
+from healthguard.notify.notice import Notice
+from healthguard.notify.spec import Message
+from healthguard.notify.topics import Timing, Topics
 
 MINUTE = 60_000
 HELD = Notice("app", "hold", "hold", "failure", "app: holds, cooldown", 0, mark="cooldown")

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from healthguard.edges.notify.launch import Process
-from healthguard.edges.notify.spec import Message, Notifier, Sent
-from healthguard.service.notifications.levels import LEVELS
-from healthguard.service.notifications.outbox import Outcome, Patience
-from healthguard.service.notifications.worker import INBOX, Worker
+from healthguard.notify.launch import Process
+from healthguard.notify.levels import LEVELS
+from healthguard.notify.outbox import Outcome, Patience
+from healthguard.notify.spec import Message, Notifier, Sent
+from healthguard.notify.worker import INBOX, Worker
 from tests.support.eventually import eventually
 
 OPS = Notifier("ops", "webhook", {}, {}, frozenset(LEVELS))

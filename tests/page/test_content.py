@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from healthguard.service.page import pool as cards
-from healthguard.service.page import top
-from healthguard.service.page.events import listed
-from healthguard.service.page.judging import level, sentence, way_back
-from healthguard.service.page.snapshot import CARDS, Snapshots
-from healthguard.service.page.tree import html
+from healthguard.web import pool as cards
+from healthguard.web import top
+from healthguard.web.events import listed
+from healthguard.web.judging import level, sentence, way_back
+from healthguard.web.snapshot import CARDS, Snapshots
+from healthguard.web.tree import html
 
 from .test_tree import EVIL
 from .views import AT, FakeGuard, pool, result, upstream

@@ -13,9 +13,9 @@ import pytest
 import pytest_asyncio
 from aiohttp import ClientSession
 
-from healthguard.service import web
-from healthguard.service.page import snapshot, stream
-from healthguard.service.page.stream import changes
+from healthguard.web import server as web
+from healthguard.web import snapshot, stream
+from healthguard.web.stream import changes
 from tests.support.eventually import eventually_async
 
 from .views import FakeGuard, pool, upstream
@@ -203,7 +203,7 @@ async def test_closing_the_server_ends_its_streams(guard: FakeGuard) -> None:
 
 def colours(scheme: str) -> dict[str, str]:
     """The variables of one scheme."""
-    css = resources.files("healthguard.service.page").joinpath("page.css").read_text()
+    css = resources.files("healthguard.web").joinpath("page.css").read_text()
     light, dark = re.findall(r":root \{(.*?)\}", css, re.DOTALL)[:2]
     text = light if scheme == "light" else light + dark
     return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", text))

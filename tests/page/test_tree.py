@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthguard.service.page.tree import Element, el, html, plain
-from healthguard.service.page.words import marked, moment, span
+from healthguard.web.tree import Element, el, html, plain
+from healthguard.web.words import marked, moment, span
 
 EVIL = """<script>alert(1)</script>"'&<img src=x onerror=alert(1)>"""
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from healthguard.service.telemetry.follow import Follower, Followers
+from healthguard.telemetry.follow import Follower, Followers
 
 AT = "2026-03-01T03:00:00.000Z"
 GATES = ("disabled", "no_target", "standby_not_up", "min_down", "cooldown", "latched", "mode")

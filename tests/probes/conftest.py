@@ -9,8 +9,8 @@ import pytest
 import uvloop
 
 from healthguard.core.model import Answer
-from healthguard.edges.probes import Prober, build
-from healthguard.edges.probes.spec import HttpSpec, Spec
+from healthguard.probes import Prober, build
+from healthguard.probes.spec import HttpSpec, Spec
 
 Run = Callable[[Spec], Answer]
 

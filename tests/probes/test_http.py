@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from healthguard.core.model import Expect
-from healthguard.edges.probes import DOUBTS, REASONS, build
-from healthguard.edges.probes.excerpt import excerpt
+from healthguard.probes import DOUBTS, REASONS, build
+from healthguard.probes.excerpt import excerpt
 from tests.probes import servers
 from tests.probes.conftest import Run, check, http
 from tests.probes.servers import answer, endless, ok, serving

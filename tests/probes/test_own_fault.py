@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 
 from healthguard.core.model import Answer, Expect
-from healthguard.edges.probes import DOUBTS, REASONS, Shared, build
-from healthguard.edges.probes.attempt import Attempt
-from healthguard.edges.probes.reasons import classify
-from healthguard.edges.probes.shared import MAX_THREADS
-from healthguard.edges.probes.spec import ExecSpec, TcpSpec
+from healthguard.probes import DOUBTS, REASONS, Shared, build
+from healthguard.probes.attempt import Attempt
+from healthguard.probes.reasons import classify
+from healthguard.probes.shared import MAX_THREADS
+from healthguard.probes.spec import ExecSpec, TcpSpec
 from tests.probes import servers
 from tests.probes.conftest import Run, check, http
 from tests.probes.servers import ok, serving
@@ -35,7 +35,7 @@ CLIENT = """
 import asyncio, sys
 import uvloop
 from tests.probes.conftest import check, http
-from healthguard.edges.probes import build
+from healthguard.probes import build
 
 async def main():
     prober = build(http(int(sys.argv[1]), timeout_ms=int(sys.argv[2])))
@@ -325,8 +325,8 @@ def test_a_check_leaves_no_work_for_the_garbage_collector(runner: Any) -> None:
 
 NETWORK = """
 import asyncio, subprocess, sys
-from healthguard.edges.probes import build
-from healthguard.edges.probes.spec import TcpSpec
+from healthguard.probes import build
+from healthguard.probes.spec import TcpSpec
 from tests.probes.conftest import check, http
 
 async def main():

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from typing import Any
 
-from healthguard.edges.probes.readiness import READ, WRITE, Readiness
+from healthguard.probes.readiness import READ, WRITE, Readiness
 from tests.support.eventually import eventually_async
 
 

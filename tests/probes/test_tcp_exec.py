@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from healthguard.edges.probes.spec import ExecSpec, TcpSpec
+from healthguard.probes.spec import ExecSpec, TcpSpec
 from tests.probes import servers
 from tests.probes.conftest import Run
 from tests.probes.servers import serving

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from healthguard.edges.probes import Shared, build
+from healthguard.probes import Shared, build
 from tests.probes import servers
 from tests.probes.conftest import Run, check, http
 from tests.probes.servers import ok, over_tls, serving

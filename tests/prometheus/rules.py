@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from healthguard.service.telemetry.metrics import FAMILIES
+from healthguard.telemetry.metrics import FAMILIES
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "etc" / "prometheus"

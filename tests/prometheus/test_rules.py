@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from healthguard.core.gates import GATES
-from healthguard.core.view import REMEDIES
+from healthguard.views.pool import REMEDIES
 from tests.prometheus.rules import FILES, FOLDER, ROOT, faults, promtool, rules
 
 STORIES = Path(__file__).parent / "alerts.test.yml"

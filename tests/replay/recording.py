@@ -10,7 +10,7 @@ from healthguard.core.health import interval_ms
 from healthguard.core.model import Answer, Done, Instant, LinkFact, NginxFact, Policy, TestFact
 from healthguard.core.pool import begin, step
 from healthguard.core.state import State, baking
-from healthguard.service.recorder import Recorder
+from healthguard.replay.recorder import Recorder
 from tests.support.eventually import eventually
 
 BOOT_MS, WALL_MS = 10_000_000, 1_700_000_000_000

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.service.replay import replay
+from healthguard.replay.run import replay
 from tests.support.daemon import PYTHON_M
 from tests.support.eventually import eventually
 from tests.support.world import World, merged
@@ -113,8 +113,9 @@ def test_a_day_of_two_pools_is_small_and_replays(tmp_path: Path) -> None:
 STRANGER = """
 import os, sys
 from healthguard.cli import main, replay
-from healthguard.service import config, replay
-from healthguard.service.control import when
+from healthguard import config
+from healthguard.replay import run as replay
+from healthguard.control import when
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)

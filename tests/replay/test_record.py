@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from healthguard.core import events as ev
 from healthguard.core.memory import Memory
 from healthguard.core.model import Actor, Answer, Instant, LinkFact, NginxFact
-from healthguard.core.record import (
+from healthguard.core.state import State
+from healthguard.replay.record import (
     Decoder,
     Encoder,
     Header,
@@ -19,7 +20,6 @@ from healthguard.core.record import (
     said,
     said_text,
 )
-from healthguard.core.state import State
 from tests.core.story import Story, policy
 from tests.replay.recording import BAD, GOOD, Living, outages
 

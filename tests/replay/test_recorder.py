@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.service import recorder as module
-from healthguard.service.recorder import Recorder
-from healthguard.service.replay import replay
+from healthguard.replay import recorder as module
+from healthguard.replay.recorder import Recorder
+from healthguard.replay.run import replay
 from tests.core.story import policy
 from tests.replay.recording import Living, Noted, outages, record
 from tests.support.eventually import eventually

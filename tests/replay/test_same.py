@@ -8,8 +8,8 @@ import pytest
 
 from healthguard.cli import main
 from healthguard.core import health
-from healthguard.service import recorder as module
-from healthguard.service.replay import UnreadableRecord, replay
+from healthguard.replay import recorder as module
+from healthguard.replay.run import UnreadableRecord, replay
 from tests.core.story import policy
 from tests.replay.recording import Living, outages, record
 
@@ -60,9 +60,9 @@ def test_another_core_is_found_out(
 
 def test_other_code_is_said(rolled_back: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorded = module.code_version()
-    monkeypatch.setattr("healthguard.service.replay.same.code_version", lambda: "9.9")
-    monkeypatch.setattr("healthguard.service.replay.code_version", lambda: "9.9")
-    from healthguard.service.replay import lines
+    monkeypatch.setattr("healthguard.replay.same.code_version", lambda: "9.9")
+    monkeypatch.setattr("healthguard.replay.run.code_version", lambda: "9.9")
+    from healthguard.replay.run import lines
 
     said = "\n".join(lines(replay(rolled_back)))
     assert f"recorded by version {recorded}; this is 9.9" in said

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from healthguard.cli import main
+from healthguard.config import Config, parse
 from healthguard.core.model import Answer
-from healthguard.service.config import Config, parse
-from healthguard.service.replay import lines, replay
+from healthguard.replay.run import lines, replay
 from tests.replay.recording import BAD, GOOD, Living, Says, outages, record
 from tests.support.world import merged
 

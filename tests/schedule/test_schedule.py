@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from healthguard.service.schedule import BACKLOG_PER_TICK, FEW, GRID_MS, Schedule
+from healthguard.probes.schedule import BACKLOG_PER_TICK, FEW, GRID_MS, Schedule
 
 
 class Timer:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.edges.store import Saved, Store, default_fallback, write_atomic
+from healthguard.machine.store import Saved, Store, default_fallback, write_atomic
 from tests.support.eventually import eventually_async
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.edges.store import Store
+from healthguard.machine.store import Store
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")

@@ -13,13 +13,13 @@ from typing import Any
 
 from healthguard.core import events as ev
 from healthguard.core import host as turns
-from healthguard.core.codec import load_memory, save_memory
 from healthguard.core.gates import Gate, evaluate
 from healthguard.core.health import interval_ms
 from healthguard.core.memory import Memory
 from healthguard.core.model import Instant, Outcome
 from healthguard.core.pool import begin, step
 from healthguard.core.state import State, active, pace_ms, target
+from healthguard.machine.codec import load_memory, save_memory
 from tests.stories.nginx import Commit, Nginx
 from tests.stories.people import Person, person
 from tests.stories.transcript import Story, StoryError, duration

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from healthguard.edges.nginx.settings import NginxSettings, PoolFiles
+from healthguard.nginx.settings import NginxSettings, PoolFiles
 from tests.support.ports import free_port
 
 BINARY = Path("/usr/sbin/nginx")

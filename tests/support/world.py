@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from healthguard.edges.client import Client, Reply
+from healthguard.control.client import Client, Reply
 from tests.support.apps import App
 from tests.support.daemon import DaemonProcess
 from tests.support.eventually import eventually

@@ -12,9 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from healthguard.core.model import COMPLETED, Done, Instant, TestFact
-from healthguard.edges.nginx.ports import Commit, Recovered
-from healthguard.edges.nginx.settings import NginxSettings, PoolFiles
-from healthguard.service.switcher import run
+from healthguard.nginx.ports import Commit, Recovered
+from healthguard.nginx.settings import NginxSettings, PoolFiles
+from healthguard.switcher.service import run
 
 DONE = Done(COMPLETED, confirm="proven", timings_ms={"total": 12}, link="7:8:x", master="1:2")
 

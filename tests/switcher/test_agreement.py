@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.service.agreement import AGAIN_S, SETTLE_S, Agreement, Mine, explain
+from healthguard.daemon.agreement import AGAIN_S, SETTLE_S, Agreement, Mine, explain
 
 PATH = Path("/etc/healthguard/healthguard.yaml")
 OLD, NEW, OTHER = "a" * 64, "b" * 64, "c" * 64

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from healthguard.core.model import Instant
-from healthguard.edges.nginx.ports import Commit, Switcher
-from healthguard.edges.switcher_client import SocketSwitcher
+from healthguard.nginx.ports import Commit, Switcher
+from healthguard.switcher.client import SocketSwitcher
 from tests.support.eventually import eventually_async
 from tests.switcher.service import CONFIG, Service
 

@@ -208,8 +208,8 @@ def test_the_socket_of_the_configuration(stopped: Service) -> None:
 
 HEAVY = """
 import sys
-import healthguard.service.switcher, healthguard.edges.nginx.switch
-import healthguard.edges.switcher_client
+import healthguard.switcher.service, healthguard.nginx.switch
+import healthguard.switcher.client
 heavy = {"aiohttp", "uvloop", "prometheus_client", "structlog"} & set(sys.modules)
 sys.exit(f"imported: {heavy}" if heavy else 0)
 """

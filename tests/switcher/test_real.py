@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from healthguard.edges.nginx.ports import Commit
-from healthguard.edges.switcher_client import SocketSwitcher
+from healthguard.nginx.ports import Commit
+from healthguard.switcher.client import SocketSwitcher
 from tests.support.eventually import eventually, eventually_async
 from tests.support.nginx import NginxSandbox, occupied
 from tests.support.ports import free_port

@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from healthguard.core.model import Outcome
-from healthguard.edges.nginx import lock
-from healthguard.service.standalone import Order, carry_out, switch
+from healthguard.nginx import lock
+from healthguard.standalone.switch import Order, carry_out, switch
 from tests.support.eventually import eventually
 from tests.support.nginx import NginxSandbox, occupied
 from tests.support.ports import free_port
@@ -297,7 +297,7 @@ def test_the_guard_of_another_user_is_not_used_behind_its_back(host: Host) -> No
 COMMAND = """
 import sys
 from pathlib import Path
-from healthguard.service.standalone import Order, carry_out
+from healthguard.standalone.switch import Order, carry_out
 outcome = carry_out(Path(sys.argv[1]), Order("app", "green", disable_file=Path(sys.argv[2])))
 print(outcome.message)
 sys.exit(outcome.code)

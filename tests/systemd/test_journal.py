@@ -2,7 +2,7 @@
 
 import re
 
-from healthguard.service.telemetry.journal_fields import message_id
+from healthguard.telemetry.journal_fields import message_id
 from tests.support.eventually import eventually
 from tests.systemd.host import POOL, Host
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from healthguard.edges.switcher_wire import Prepare, encode_request
+from healthguard.switcher.wire import Prepare, encode_request
 from tests.systemd.host import CONFIG, POOL, Host
 
 UNITS = (

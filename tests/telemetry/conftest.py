@@ -9,8 +9,8 @@ import pytest_asyncio
 
 from healthguard.core.events import Record
 from healthguard.core.model import Instant
-from healthguard.edges.eventlog import EventLog
-from healthguard.service.telemetry import Log, Sink, Systemd, Telemetry
+from healthguard.telemetry import Log, Sink, Systemd, Telemetry
+from healthguard.telemetry.eventlog import EventLog
 
 from .views import view
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from healthguard.edges.eventlog import EventLog, encode, spare_folder, timestamp
+from healthguard.telemetry.eventlog import EventLog, encode, spare_folder, timestamp
 
 
 def event(number: int, pool: str = "threader", **more: object) -> dict[str, object]:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.edges.journal import ABSENT, DROPPED, SENT, Journal
-from healthguard.service.telemetry import Log, Sink
-from healthguard.service.telemetry.journal_fields import fields, message_id, priority
-from healthguard.service.telemetry.sentences import _TABLE
+from healthguard.telemetry import Log, Sink
+from healthguard.telemetry.journal import ABSENT, DROPPED, SENT, Journal
+from healthguard.telemetry.journal_fields import fields, message_id, priority
+from healthguard.views.sentences import _TABLE
 
 REPOSITORY = Path(__file__).parents[2]
 CATALOG = (REPOSITORY / "systemd/healthguard.catalog").read_text()

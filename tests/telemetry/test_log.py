@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from healthguard.core.model import Instant, Result
-from healthguard.edges.eventlog import EventLog
-from healthguard.service.telemetry import Log, Sink, choose_format
+from healthguard.telemetry import Log, Sink, choose_format
+from healthguard.telemetry.eventlog import EventLog
 
 from .conftest import Bench
 from .test_metrics import SWITCH

@@ -14,9 +14,9 @@ from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from healthguard.core.model import Instant, Result
-from healthguard.service.telemetry.exposition import Exposition, families
-from healthguard.service.telemetry.metrics import FAMILIES, Row
-from healthguard.service.telemetry.probes import ProbeResults
+from healthguard.telemetry.exposition import Exposition, families
+from healthguard.telemetry.metrics import FAMILIES, Row
+from healthguard.telemetry.probes import ProbeResults
 
 from .conftest import Bench
 from .views import upstream, view, views

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from healthguard.service.telemetry.sentences import _TABLE, sentence, span
-from healthguard.service.telemetry.status import status_line
+from healthguard.views.sentences import _TABLE, sentence, span
+from healthguard.views.status import status_line
 
 from .views import upstream, view, views
 

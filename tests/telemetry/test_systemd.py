@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.service.telemetry import Systemd
-from healthguard.service.telemetry.systemd import STATUS_LIMIT
+from healthguard.telemetry import Systemd
+from healthguard.telemetry.systemd import STATUS_LIMIT
 
 
 @pytest.fixture(params=["named", "abstract"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from healthguard.service.telemetry.unheard import LATELY_S, Unheard
+from healthguard.telemetry.unheard import LATELY_S, Unheard
 
 
 @pytest.fixture

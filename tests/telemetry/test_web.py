@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from aiohttp import ClientSession
 
-from healthguard.service import web
-from healthguard.service.telemetry import exposition
+from healthguard.telemetry import exposition
+from healthguard.web import server as web
 from tests.support.eventually import eventually_async
 
 from .conftest import Bench

@@ -18,7 +18,7 @@ from healthguard.core.model import (
     UpstreamPolicy,
 )
 from healthguard.core.pool import begin, step
-from healthguard.core.view import pool_view
+from healthguard.views.pool import pool_view
 
 from .conftest import WALL_MS, Bench
 from .test_metrics import samples

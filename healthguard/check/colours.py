@@ -1,0 +1,125 @@
+"""Do the colour files of a pool fit together, and does nginx's configuration use them?
+
+Reading only; whether nginx takes them is for ``nginx -t`` to say.
+"""
+
+import ipaddress
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from healthguard.check.findings import ERROR, OK, WARNING, Finding
+from healthguard.nginx import conf
+from healthguard.nginx.settings import NginxSettings, PoolFiles
+
+_PASS = ("proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass")
+
+
+def names_a_host(address: str) -> bool:
+    """True if an nginx ``server`` address is a name that must be looked up."""
+    if address.startswith("unix:"):
+        return False
+    host = re.sub(r":[0-9]+$", "", address).strip("[]")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host != "localhost"
+    return False
+
+
+def check_colours(nginx: NginxSettings, pool: PoolFiles) -> Iterator[Finding]:
+    """Findings about one pool's colour files and where nginx includes them."""
+    missing = [path for path in pool.upstreams.values() if conf.read_text(path) is None]
+    for path in missing:
+        yield Finding(ERROR, pool.pool, "colour_file", f"{path} cannot be read", "create it")
+    listing = conf.walk(nginx.config, [pool.link], pool.upstreams.values())
+    yield from _included(nginx, pool, listing)
+    if not missing:
+        yield from _fit(pool)
+        yield from _used(pool, listing)
+
+
+def _included(nginx: NginxSettings, pool: PoolFiles, listing: conf.Listing) -> Iterator[Finding]:
+    if not conf.includes_link(listing, pool.link):
+        yield Finding(
+            ERROR,
+            pool.pool,
+            "link_not_included",
+            f"nothing in {nginx.config} includes {pool.link}: moving it would change nothing",
+            f"include {pool.link}; in the http block",
+        )
+    colours = {os.path.normpath(path): name for name, path in pool.upstreams.items()}
+    for pattern, found in listing.patterns:
+        both = [colours[path] for path in map(os.path.normpath, found) if path in colours]
+        if both:
+            yield Finding(
+                ERROR,
+                pool.pool,
+                "colour_included",
+                f"include {pattern} also loads the file of {' and '.join(both)}, past the link",
+                f"include only the link: include {pool.link};",
+            )
+
+
+def _fit(pool: PoolFiles) -> Iterator[Finding]:
+    """Every file must define the same names, and say something else about them."""
+    names = {name: conf.upstream_names(path) for name, path in pool.upstreams.items()}
+    if len(set(names.values())) > 1:
+        each = "; ".join(f"{name} defines {_listed(found)}" for name, found in names.items())
+        yield Finding(
+            ERROR,
+            pool.pool,
+            "upstream_names",
+            f"the colour files define different upstream names ({each}): after a switch nginx "
+            "would refuse its configuration, or take the name for a host name",
+            f"give the upstream block one name in all files, such as {pool.pool}",
+        )
+    said: dict[tuple[tuple[str, ...], ...], str] = {}
+    for name, path in pool.upstreams.items():
+        words = tuple(each.words for each in conf.statements(conf.read_text(path) or ""))
+        twin = said.setdefault(words, name)
+        if twin != name:
+            yield Finding(
+                ERROR,
+                pool.pool,
+                "same_content",
+                f"the files of {twin} and {name} say the same: a switch would change nothing",
+                f"correct {path}",
+            )
+
+
+def _used(pool: PoolFiles, listing: conf.Listing) -> Iterator[Finding]:
+    names = set().union(*(conf.upstream_names(path) for path in pool.upstreams.values()))
+    if not names:
+        return  # a file that sets something else, for example a variable: nothing to compare
+    passes = [each for path in listing.files for each in _passes(path)]
+    used = {re.split(r"[/:]", re.sub(r"^[a-z]+://", "", target))[0] for target in passes}
+    if names & used:
+        message = f"nginx sends traffic to upstream {_listed(tuple(sorted(names & used)))}"
+        yield Finding(OK, pool.pool, "upstream_used", message)
+    elif any("$" in target for target in passes):
+        message = f"upstream {_listed(tuple(sorted(names)))} is used, if at all, through a variable"
+        yield Finding(WARNING, pool.pool, "upstream_used", message, "see to it that it is")
+    else:
+        others = f"; what is used is {_listed(tuple(sorted(used)))}" if used else ""
+        yield Finding(
+            ERROR,
+            pool.pool,
+            "upstream_used",
+            f"nothing sends traffic to upstream {_listed(tuple(sorted(names)))}{others}: a switch "
+            "would change nothing",
+            f"proxy_pass http://{min(names)}; in the site",
+        )
+
+
+def _passes(path: Path) -> Iterator[str]:
+    text = conf.read_text(path) or ""
+    if "_pass" in text:
+        for each in conf.statements(text):
+            if each.name in _PASS and len(each.words) > 1:
+                yield each.words[1]
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "none"

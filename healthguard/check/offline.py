@@ -1,0 +1,131 @@
+"""What can be said of a configuration without nginx: timers, probes, the way back, colour files."""
+
+from collections.abc import Iterable, Iterator
+
+from healthguard.check import detection
+from healthguard.check.colours import names_a_host
+from healthguard.check.findings import OK, WARNING, Finding
+from healthguard.config import Config, PoolConfig, names_secret
+from healthguard.config.kinds import show_ms
+from healthguard.nginx import conf
+from healthguard.nginx.settings import NginxSettings
+from healthguard.probes.spec import ExecSpec, HttpSpec, Spec
+
+_CONFIRM_MS = 3_000  # less is too short for an nginx with many sites
+_SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token")
+
+
+def check_offline(config: Config) -> list[Finding]:
+    """Findings about a valid configuration; needs no nginx and no daemon."""
+    found = [finding for pool in config.pools.values() for finding in _pool(pool)]
+    return [*_nginx(config.nginx), *found]
+
+
+def _nginx(nginx: NginxSettings) -> Iterator[Finding]:
+    if nginx.confirm_timeout_ms < _CONFIRM_MS:
+        # Measured: with 500 TLS servers nginx takes 0.5 s, and 100 ms more until its old workers
+        # have stopped answering; on a busy host it is a multiple of that.
+        yield Finding(
+            WARNING,
+            None,
+            "confirm_timeout",
+            f"nginx.confirm_timeout is {show_ms(nginx.confirm_timeout_ms)}: an nginx with many "
+            "servers, or on a busy host, needs longer for a reload, and a good switch is undone",
+            "make it at least 3s; a switch that is proven sooner does not wait for it",
+        )
+
+
+def _pool(pool: PoolConfig) -> Iterator[Finding]:
+    name = pool.policy.pool
+    yield Finding(OK, name, "detection", detection.sentence(pool))
+    yield from _timers(pool)
+    yield from _way_back(pool)
+    yield from _marker(pool)
+    for upstream, specs in pool.probes.items():
+        yield from _blind(name, upstream, specs.values())
+        for probe, spec in specs.items():
+            yield from _secrets(name, f"{upstream}.{probe}", spec)
+    for upstream, path in pool.files.upstreams.items():
+        for address in filter(names_a_host, conf.server_addresses(path)):
+            yield Finding(
+                WARNING,
+                name,
+                "upstream_by_name",
+                f"the file of {upstream} sends to {address}, a host name: nginx looks it up at "
+                "every test and reload, and a silent resolver makes each take 10 s",
+                f"write the IP address into {path}",
+            )
+
+
+def _timers(pool: PoolConfig) -> Iterator[Finding]:
+    timeout, interval = detection.longest_timeout(pool), pool.policy.health.interval_ms
+    if timeout > interval:
+        yield Finding(
+            WARNING,
+            pool.policy.pool,
+            "timeout",
+            f"a probe may take {show_ms(timeout)}, longer than interval {show_ms(interval)}: slow "
+            "answers then come less often than configured, and a slow standby may be held back as "
+            "not freshly proven",
+            "make timeout at most interval",
+        )
+
+
+def _way_back(pool: PoolConfig) -> Iterator[Finding]:
+    policy = pool.policy
+    if policy.standby == "stopped":
+        message = "standby: stopped, so nothing to go back to: never switched automatically"
+        yield Finding(OK, policy.pool, "target", message)
+    elif policy.stable is None:
+        yield Finding(
+            WARNING,
+            policy.pool,
+            "target",
+            "no stable: on a fresh host there is no way back before an upstream passed a bake",
+            f"healthguard good {policy.pool} UPSTREAM, or stable: in the configuration",
+        )
+    if policy.mode_steady == policy.mode_bake == "observe":
+        message = "mode: observe, so that it only says what it would have done"
+        yield Finding(OK, policy.pool, "mode", message)
+
+
+def _marker(pool: PoolConfig) -> Iterator[Finding]:
+    if pool.files.confirm_url is None:
+        yield Finding(
+            WARNING,
+            pool.policy.pool,
+            "marker",
+            "no confirm.url: which upstream nginx's workers use is inferred, never proven",
+            "set up the marker as nginx/README.md shows, and name it in confirm.url",
+        )
+
+
+def _blind(pool: str, upstream: str, specs: Iterable[Spec]) -> Iterator[Finding]:
+    if not any(_knows_whom_it_asks(spec) for spec in specs):
+        yield Finding(
+            WARNING,
+            pool,
+            "probe_blind",
+            f"no probe of {upstream} looks at more than a status or an open port: another program "
+            "on that port, or the other colour, would pass as well",
+            "expect something that only this upstream says: header, json or body",
+        )
+
+
+def _knows_whom_it_asks(spec: Spec) -> bool:
+    if not isinstance(spec, HttpSpec):
+        return isinstance(spec, ExecSpec)  # a command may look at anything
+    predicates = (spec.body_text, spec.body_regex, spec.json_fields, spec.header_fields)
+    return any(predicates) or bool(spec.ca_file)
+
+
+def _secrets(pool: str, place: str, spec: Spec) -> Iterator[Finding]:
+    for header, value in spec.headers if isinstance(spec, HttpSpec) else ():
+        if header.lower() in _SECRET_HEADERS and not names_secret(value):
+            yield Finding(
+                WARNING,
+                pool,
+                "secret",
+                f"the header {header} of {place} stands in the file as it is",
+                "write ${NAME} and put the value into the daemon's environment",
+            )

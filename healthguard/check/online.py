@@ -1,0 +1,113 @@
+"""Is this host ready for a switch? Everything looked at for real, nothing moved."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from healthguard.check.colours import check_colours
+from healthguard.check.findings import ERROR, OK, WARNING, Finding
+from healthguard.check.host import check_host
+from healthguard.check.sandbox import Show, check_sandbox, show
+from healthguard.config import Config
+from healthguard.core.model import LinkFact
+from healthguard.machine.disable import DISABLE, read_disable
+from healthguard.nginx import link, marker
+from healthguard.nginx.master import MasterFinder
+from healthguard.nginx.ports import Switcher
+from healthguard.nginx.settings import PoolFiles
+
+MARKER_TIMEOUT = 2.0
+
+
+async def check_online(
+    config: Config, switcher: Switcher, show: Show = show, disable: Path = DISABLE
+) -> list[Finding]:
+    """Findings about this host. ``switcher`` does a real prepare for every other upstream.
+
+    ``show`` gives the properties of a unit; ``disable`` is the DISABLE file.
+    """
+    findings = [*check_host(config), *check_sandbox(config, show), *_disabled(disable)]
+    if any(each.what in ("nginx_binary", "nginx_config") for each in findings):
+        return findings  # nothing true could be said about the rest
+    running = _nginx(config)
+    findings += running
+    up = all(each.level != ERROR for each in running)
+    for pool in config.pools.values():
+        findings += [each async for each in _pool(config, pool.files, switcher, up)]
+    return findings
+
+
+def _disabled(disable: Path) -> Iterator[Finding]:
+    said = read_disable(disable)
+    if said is not None:
+        message = f"{disable} is there, nothing is switched: {said or '(empty)'}"
+        yield Finding(WARNING, None, "disabled", message, f"rm {disable}, to let it act again")
+
+
+def _nginx(config: Config) -> list[Finding]:
+    fact, master = MasterFinder(config.nginx).find()
+    if master is None:
+        return [Finding(ERROR, None, "nginx", f"nginx does not run: {fact.detail}", "start nginx")]
+    if fact.state != "running":
+        return [Finding(ERROR, None, "nginx", fact.detail, "wait until the upgrade is over")]
+    findings = [Finding(OK, None, "nginx", f"nginx runs, its master is process {master.pid}")]
+    if fact.detail:
+        findings = [Finding(ERROR, None, "nginx", fact.detail, "see nginx's error log")]
+    if fact.shutting_down:
+        message = f"{fact.shutting_down} old workers still finish their connections"
+        findings.append(Finding(OK, None, "nginx_old_workers", message))
+    return findings
+
+
+async def _pool(
+    config: Config, pool: PoolFiles, switcher: Switcher, nginx_up: bool
+) -> AsyncIterator[Finding]:
+    seen = link.read_link(pool)
+    for finding in (*_link(pool, seen), *check_colours(config.nginx, pool)):
+        yield finding
+    if not nginx_up:
+        return
+    if pool.confirm_url is not None:
+        yield await _marker(pool, pool.confirm_url, seen)
+    for upstream in pool.upstreams:
+        yield await _prepare(pool, upstream, switcher)
+
+
+def _link(pool: PoolFiles, seen: LinkFact) -> Iterator[Finding]:
+    if seen.problem:
+        first = next(iter(pool.upstreams.values())).name
+        there = os.path.lexists(pool.link)
+        remedy = "correct it by hand" if there else f"ln -s {first} {pool.link}"
+        yield Finding(ERROR, pool.pool, "link", seen.problem, remedy)
+    else:
+        yield Finding(OK, pool.pool, "link", f"{pool.link} names {seen.upstream}")
+    for upstream in pool.upstreams:
+        problem = link.candidate_problem(pool, upstream)
+        if problem and upstream != seen.upstream and os.path.exists(pool.upstreams[upstream]):  # noqa: PTH110 - raises nothing
+            yield Finding(ERROR, pool.pool, "colour_rights", problem, "chown root, chmod go-w")
+
+
+async def _marker(pool: PoolFiles, url: str, seen: LinkFact) -> Finding:
+    said = await marker.ask(url, MARKER_TIMEOUT)
+    if said.name is None:
+        remedy = "set it up as nginx/README.md shows, then reload nginx"
+        return Finding(ERROR, pool.pool, "marker", said.problem, remedy)
+    if said.name not in pool.upstreams:
+        names = ", ".join(pool.upstreams)
+        message = f"the marker names {said.name!r}, which is none of the upstreams ({names})"
+        return Finding(ERROR, pool.pool, "marker", message, "correct the map in the colour files")
+    if seen.upstream is not None and said.name != seen.upstream:
+        message = f"the link names {seen.upstream}, but nginx's workers use {said.name}"
+        remedy = f"healthguard switch {pool.pool} UPSTREAM, with the one that should serve"
+        return Finding(ERROR, pool.pool, "marker", message, remedy)
+    return Finding(OK, pool.pool, "marker", f"nginx itself says that it uses {said.name}")
+
+
+async def _prepare(pool: PoolFiles, upstream: str, switcher: Switcher) -> Finding:
+    fact = await switcher.prepare(pool.pool, upstream)
+    if fact.ticket is not None:
+        message = f"a switch to {upstream} was prepared and would be possible ({fact.took_ms} ms)"
+        return Finding(OK, pool.pool, "prepare", message)
+    level = WARNING if fact.gate == "switch_in_flight" else ERROR
+    message = f"a switch to {upstream} would be refused ({fact.gate}): {fact.message}"
+    return Finding(level, pool.pool, "prepare", message, "correct that, then check again")

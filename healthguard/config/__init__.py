@@ -1,0 +1,21 @@
+"""The configuration: `load` a file, `parse` a text; strict, and all problems at once."""
+
+from healthguard.config.environment import SecretError, names_secret, resolve_env
+from healthguard.config.loading import digest_of, load, parse
+from healthguard.config.problems import ConfigError, Problem
+from healthguard.config.settings import DEPENDENCIES, Config, DaemonSettings, PoolConfig
+
+__all__ = [
+    "DEPENDENCIES",
+    "Config",
+    "ConfigError",
+    "DaemonSettings",
+    "PoolConfig",
+    "Problem",
+    "SecretError",
+    "digest_of",
+    "load",
+    "names_secret",
+    "parse",
+    "resolve_env",
+]

@@ -1,0 +1,55 @@
+"""Secrets: ``${NAME}`` in a value stands for an environment variable of whoever uses it."""
+
+import os
+import re
+from collections.abc import Mapping
+
+from healthguard.config.document import Scalar
+from healthguard.config.kinds import ScalarKind, Schema
+from healthguard.config.problems import Refused
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class SecretError(Exception):
+    """A ``${NAME}`` cannot be resolved; the text names the variable, never a value."""
+
+
+def resolve_env(text: str, environ: Mapping[str, str] | None = None) -> str:
+    """``text`` with each ``${NAME}`` replaced. Raises SecretError: not set, empty, or two lines."""
+    known = os.environ if environ is None else environ
+
+    def value_of(found: re.Match[str]) -> str:
+        value = known.get(found[1], "")
+        if not value:
+            raise SecretError(f"the environment variable {found[1]} is not set")
+        if not value.isprintable():
+            raise SecretError(f"the environment variable {found[1]} has control characters")
+        return value
+
+    return _REFERENCE.sub(value_of, text)
+
+
+def names_secret(text: str) -> bool:
+    """True if ``text`` holds a ``${NAME}``."""
+    return bool(_REFERENCE.search(text))
+
+
+class HeaderValue(ScalarKind):
+    """The value of a request header; may hold ``${NAME}``, which is kept as it stands."""
+
+    words = "text"
+
+    def convert(self, raw: Scalar) -> str:
+        """See ScalarKind."""
+        if not isinstance(raw, str):
+            raise Refused("must be text (write it in quotes)")
+        if not raw.isprintable() or not raw.isascii() or len(raw) > 4096 or raw != raw.strip():
+            raise Refused("must be one line of ASCII text, without spaces around it")
+        if "${" in _REFERENCE.sub("", raw):
+            raise Refused("has a ${ that is not ${NAME} of an environment variable")
+        return raw
+
+    def schema(self) -> Schema:
+        """See Kind."""
+        return {"type": "string", "maxLength": 4096}

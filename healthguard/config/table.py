@@ -1,0 +1,333 @@
+"""Every key of the configuration, once: from these rows come parser, schema and reference."""
+
+from healthguard.config.addresses import (
+    AbsolutePath,
+    ColourFile,
+    HostPort,
+    HttpUrl,
+    InlineOrSocket,
+    SocketPath,
+)
+from healthguard.config.environment import HeaderValue
+from healthguard.config.kinds import (
+    AllOrCount,
+    Anything,
+    Boolean,
+    Choice,
+    Duration,
+    Integer,
+    Percent,
+    Regex,
+    StatusRange,
+    Text,
+)
+from healthguard.config.notifiers import NOTIFIER
+from healthguard.config.structures import (
+    REQUIRED,
+    Command,
+    Either,
+    Field,
+    ListOf,
+    MapOf,
+    Nullable,
+    OneOf,
+    Section,
+)
+
+NAME = Text("a word of a-z, 0-9, - and _", r"[a-z0-9][a-z0-9_-]*", 63)
+TOKEN = Text("a header name", r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", 128)
+TEXT = Text()
+
+NGINX = Section(
+    Field("binary", AbsolutePath(), "The nginx program.", "/usr/sbin/nginx"),
+    Field("config", AbsolutePath(), "nginx's main configuration file.", "/etc/nginx/nginx.conf"),
+    Field(
+        "reload",
+        Either(Choice("auto", "systemctl", "signal"), ListOf(TEXT)),
+        "How nginx is told to reload. auto: systemctl under systemd, else a signal to the proven "
+        "master. A list is a command with its arguments, run without a shell.",
+        "auto",
+    ),
+    Field(
+        "switcher",
+        InlineOrSocket(),
+        "inline: the daemon itself moves the link and reloads. A path: the socket of the "
+        "`healthguard switcher` service, so that the daemon needs no rights.",
+        "inline",
+    ),
+    Field("test_timeout", Duration("100ms", "5m"), "`nginx -t` is killed after this.", "10s"),
+    Field(
+        "confirm_timeout",
+        Duration("100ms", "5m"),
+        "How long to wait for proof that nginx uses what the link names after a reload.",
+        "5s",
+    ),
+)
+
+DAEMON = Section(
+    Field("state_dir", AbsolutePath(), "What must survive a restart.", "/var/lib/healthguard"),
+    Field(
+        "event_log",
+        AbsolutePath(),
+        "One JSON object per line for everything that happened.",
+        "/var/log/healthguard/events.jsonl",
+    ),
+    Field(
+        "control_socket",
+        SocketPath(),
+        "Where the command line talks to the daemon.",
+        "/run/healthguard/control.sock",
+    ),
+    Field(
+        "control_groups",
+        ListOf(Text("the name of a group", r"[A-Za-z0-9_][A-Za-z0-9_.-]*\$?", 64), least=0),
+        "Members may change things, beside root and the daemon's own user.",
+        ["healthguard"],
+    ),
+    Field(
+        "http",
+        Nullable(HostPort(unix=False, least_port=0)),
+        "Metrics, page, /-/healthy and /-/ready. null turns it off; port 0 takes a free one.",
+        "127.0.0.1:9464",
+    ),
+    Field(
+        "log",
+        Section(
+            Field("level", Choice("debug", "info", "warning", "error"), "The least told.", "info"),
+            Field(
+                "format",
+                Choice("auto", "journal", "text", "json"),
+                "auto: journald fields under systemd, coloured text on a terminal, else JSON.",
+                "auto",
+            ),
+        ),
+        "The daemon's own log.",
+        {},
+    ),
+)
+
+JSON_PATH = Text("a dotted path", r"[^.]+(\.[^.]+)*", 256)
+_MAX_LATENCY = Field("max_latency", Duration("1ms", "1h"), "A slower answer is a fail (slow).")
+
+EXPECT = Section(
+    Field(
+        "status",
+        Either(StatusRange(), ListOf(StatusRange())),
+        "Statuses that pass: one, a range, or a list of them.",
+        "200-299",
+    ),
+    Field(
+        "body",
+        Either(TEXT, Section(Field("regex", Regex(), "Must be found in the body.", REQUIRED))),
+        "Text that the first 64 KiB of the body must contain.",
+    ),
+    Field(
+        "json",
+        MapOf(JSON_PATH, Anything(), most=64),
+        "Fields of the JSON body, by dotted path, and what each must equal.",
+    ),
+    Field("header", MapOf(TOKEN, TEXT, most=64), "Answer headers and their exact values."),
+    _MAX_LATENCY,
+)
+
+_PROBE_NAME = Field("name", NAME, "Its name in metrics and events. Default: http, http-2, tcp, ...")
+_PROBE_TIMEOUT = Field(
+    "timeout", Duration("10ms", "5m"), "This probe's own. Default: health.timeout."
+)
+_EXPECT_LATENCY = Field("expect", Section(_MAX_LATENCY), "What a good answer looks like.")
+
+PROBE = OneOf(
+    http=Section(
+        Field("http", HttpUrl(), "URL; also http://unix:/run/app.sock:/healthz.", REQUIRED),
+        _PROBE_NAME,
+        Field("expect", EXPECT, "What a good answer looks like.", {}),
+        Field("method", Text("a method in capitals", r"[A-Z]{1,16}", 16), "The method.", "GET"),
+        Field(
+            "host",
+            Text("a host, perhaps with a port", r"[A-Za-z0-9._:\[\]-]+", 255),
+            "The Host header. Default: from the URL.",
+        ),
+        Field(
+            "headers",
+            MapOf(TOKEN, HeaderValue(), most=64),
+            "Request headers. ${NAME} stands for an environment variable of the daemon.",
+        ),
+        Field("ca_file", AbsolutePath(), "Trust only the certificates in this PEM file."),
+        Field("verify", Boolean(), "false: accept any certificate.", True),
+        _PROBE_TIMEOUT,
+    ),
+    tcp=Section(
+        Field("tcp", HostPort(unix=True), "host:port, [::1]:port or unix:/path.", REQUIRED),
+        _PROBE_NAME,
+        _EXPECT_LATENCY,
+        _PROBE_TIMEOUT,
+    ),
+    exec=Section(
+        Field(
+            "exec",
+            Command(TEXT),
+            "Program (absolute path) and arguments; exit 0 is a pass.",
+            REQUIRED,
+        ),
+        _PROBE_NAME,
+        _EXPECT_LATENCY,
+        _PROBE_TIMEOUT,
+    ),
+)
+
+UPSTREAM = Section(
+    Field("config", ColourFile(), "Its nginx file, in the link's folder.", REQUIRED),
+    Field("probes", ListOf(PROBE), "What is checked, at least one.", REQUIRED),
+    Field(
+        "require",
+        AllOrCount(1, 64),
+        "How many of its probes must be up for it to be up.",
+        "all",
+    ),
+)
+
+HEALTH = Section(
+    Field("interval", Duration("10ms", "1h"), "Between starts of one probe.", "2s"),
+    Field(
+        "fast_interval",
+        Duration("10ms", "1h"),
+        "While a result is changing, in a bake, and for an active upstream that is down. The "
+        "default is never more than interval.",
+        "500ms",
+    ),
+    Field("down_interval", Duration("10ms", "1h"), "For a standby that is down.", "5s"),
+    Field("timeout", Duration("10ms", "5m"), "A probe that is not done by then fails.", "2s"),
+    Field("jitter", Percent(50), "How much each interval varies at random.", "5%"),
+    Field("fall", Integer(1, 100), "Consecutive fails to go down.", 3),
+    Field("rise", Integer(1, 100), "Consecutive passes to go up.", 2),
+    Field(
+        "window",
+        Section(
+            Field("fails", Integer(1, 1000), "So many fails ...", REQUIRED),
+            Field("of", Integer(2, 1000), "... among so many last results.", REQUIRED),
+        ),
+        "Goes down without being consecutive. Off unless given.",
+    ),
+)
+
+ROLLBACK = Section(
+    Field(
+        "min_down",
+        Duration("0s", "1h"),
+        "No automatic switch sooner than this after the first fail of the run.",
+        "3s",
+    ),
+    Field("cooldown", Duration("0s", "24h"), "Between automatic switches.", "60s"),
+    Field(
+        "budget",
+        Section(
+            Field("switches", Integer(1, 100), "So many automatic switches ...", 2),
+            Field(
+                "per", Duration("1s", "24h"), "... in so long; after that the pool latches.", "10m"
+            ),
+        ),
+        "How many automatic switches.",
+        {},
+    ),
+    Field("daily_budget", Integer(1, 1000), "Automatic switches in 24 hours.", 4),
+    Field("standby_passes", Integer(1, 100), "Fresh passes the standby needs.", 2),
+    Field(
+        "start_grace",
+        Duration("0s", "24h"),
+        "After the host's boot an active that has not been up yet is not left before this.",
+        "5m",
+    ),
+)
+
+BAKE = Section(
+    Field("for", Duration("100ms", "24h"), "How long.", "5m"),
+    Field("fall", Integer(1, 100), "As health.fall; the default is never more than that.", 2),
+    Field(
+        "min_down",
+        Duration("0s", "1h"),
+        "As rollback.min_down; the default is never more than that.",
+        "2s",
+    ),
+    Field("max_latency", Duration("1ms", "1h"), "A slower answer is a fail, in the bake only."),
+)
+
+CONFIRM = Section(
+    Field(
+        "url",
+        HttpUrl(plain_only=True),
+        "Answered by nginx itself; the body is the name of the upstream its workers use.",
+        REQUIRED,
+    )
+)
+
+_MODE = Choice("auto", "propose", "observe")
+
+RELEASE = OneOf(
+    header=Section(Field("header", TOKEN, "The answer header that names it.", REQUIRED)),
+    json=Section(Field("json", JSON_PATH, "The field of the JSON body, by dotted path.", REQUIRED)),
+)
+
+_POOL_FIELDS = (
+    Field(
+        "mode",
+        Either(
+            _MODE,
+            Section(
+                Field("bake", _MODE, "During a bake.", "auto"),
+                Field("steady", _MODE, "At any other time.", "auto"),
+            ),
+        ),
+        "auto acts; propose asks a person; observe only says what it would have done.",
+        "auto",
+    ),
+    Field("stable", NAME, "The upstream vouched for as the place to go back to."),
+    Field(
+        "standby",
+        Choice("warm", "stopped"),
+        "stopped: the standby is shut down by design, so there is nothing to go back to.",
+        "warm",
+    ),
+    Field("health", HEALTH, "Timers and thresholds of the probes.", {}),
+    Field("rollback", ROLLBACK, "When and how often an automatic switch may happen.", {}),
+    Field("bake", BAKE, "Probation after a switch by a person, a deploy or a third hand.", {}),
+    Field("release", RELEASE, "Where a probe's answer names the running release."),
+    Field(
+        "dependencies",
+        ListOf(PROBE, least=0, most=16),
+        "Probes of what all upstreams need: they can only veto an automatic switch.",
+        [],
+    ),
+    Field("confirm", CONFIRM, "How it is proven which upstream nginx uses. Recommended."),
+    Field("notify", ListOf(NAME, least=0), "Names of the notifiers that are told.", []),
+)
+
+POOL = Section(
+    Field("link", AbsolutePath(), "The symlink that nginx includes.", REQUIRED),
+    Field(
+        "upstreams",
+        MapOf(NAME, UPSTREAM, least=2, few="must have at least two upstreams", most=16),
+        "The upstreams by name, two or more.",
+        REQUIRED,
+    ),
+    *_POOL_FIELDS,
+)
+
+DEFAULTS = Section(*_POOL_FIELDS)
+
+ROOT = Section(
+    Field("nginx", NGINX, "The nginx of this host.", {}),
+    Field("daemon", DAEMON, "The daemon itself.", {}),
+    Field("defaults", DEFAULTS, "Any key of a pool but link and upstreams, for all pools."),
+    Field(
+        "pools",
+        MapOf(NAME, POOL, least=1, few="must have at least one pool"),
+        "The pools by name.",
+        REQUIRED,
+    ),
+    Field(
+        "notifiers",
+        MapOf(NAME, NOTIFIER, least=0, most=64),
+        "Who can be told, by name; see docs/notifications.md.",
+        {},
+    ),
+)

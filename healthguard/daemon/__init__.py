@@ -1,0 +1,1 @@
+"""The main program: the guard of all pools of this host."""

@@ -1,1 +1,0 @@
-"""One outside thing each; exceptions become values here. May import only healthguard.core."""

@@ -1,0 +1,1 @@
+"""This machine: its clock, files, sockets. Exceptions become values here."""

@@ -1,0 +1,1 @@
+"""Carries out the commands of the core for one pool, and what pools share."""

@@ -1,1 +1,0 @@
-"""Asyncio, wiring and talking to people. May import edges and core."""

@@ -1,5 +1,0 @@
-"""``healthguard demo``: a bad release is rolled back, for real, in a sandbox that vanishes."""
-
-from healthguard.service.demo.story import run
-
-__all__ = ["run"]

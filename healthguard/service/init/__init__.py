@@ -1,5 +1,0 @@
-"""`healthguard init`: a first configuration and colour files from the nginx that is there."""
-
-from healthguard.service.init.verb import Wishes, run
-
-__all__ = ["Wishes", "run"]

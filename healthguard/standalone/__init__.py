@@ -1,0 +1,1 @@
+"""A manual switch without the daemon."""

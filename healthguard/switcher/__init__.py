@@ -1,0 +1,1 @@
+"""The root program that moves the link: its service, its protocol, its client."""

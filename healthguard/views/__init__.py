@@ -1,0 +1,1 @@
+"""Facts as words and documents, made once for every door."""

@@ -1,0 +1,65 @@
+"""The STATUS line: all pools in one bounded line, those in trouble first."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from healthguard.views.sentences import span
+
+View = Mapping[str, Any]
+_SHOWN = 4  # pools spelled out
+
+
+def status_line(views: Iterable[View], now_wall_ms: int, log_problem: str = "") -> str:
+    """``threader: blue active, green up, ready; last switch 12m ago | ...``.
+
+    ``views``: pools as status shows them. ``log_problem``: why the event log cannot be written.
+    """
+    calm: list[str] = []
+    trouble: list[str] = []
+    for view in views:
+        (calm if is_calm(view) else trouble).append(pool_line(view, now_wall_ms))
+    lines = trouble + calm
+    head = [f"{len(lines)} pools, {len(trouble)} need a look"] if len(lines) > _SHOWN else []
+    if log_problem:
+        head.append("EVENT LOG NOT WRITTEN")
+    rest = len(lines) - _SHOWN
+    return " | ".join([*head, *lines[:_SHOWN], *([f"and {rest} more"] if rest > 0 else [])])
+
+
+def is_calm(view: View) -> bool:
+    """True if nobody needs to look at this pool."""
+    up = view["upstreams"].get(view["active"], {}).get("health") == "up"
+    return up and bool(view["rollback_ready"]) and not view["paused"] and not view["latched"]
+
+
+def pool_line(view: View, now_wall_ms: int) -> str:
+    """One pool."""
+    active = view["active"]
+    words: list[str] = []
+    for name, upstream in view["upstreams"].items():
+        health = upstream["health"]
+        if name == active:
+            words.insert(0, f"{name} active" + ("" if health == "up" else f" and {health}"))
+        else:
+            words.append(f"{name} {health}")
+    if active is None:
+        words.insert(0, "active not known")
+    words.append(_standing(view))
+    line = f"{view['pool']}: {', '.join(words)}"
+    if view["active_since"]:
+        since = datetime.fromisoformat(view["active_since"]).timestamp() * 1000
+        line += f"; last switch {span(max(0, now_wall_ms - int(since)))} ago"
+    return line
+
+
+def _standing(view: View) -> str:
+    if view["paused"]:
+        return "paused"
+    if view["latched"]:
+        return "LATCHED"
+    if view["bake"]:
+        return f"baking {span(view['bake']['remaining_ms'])} more"
+    if view["rollback_ready"]:
+        return "ready"
+    return f"NOT ready ({view['hold']})" if view["hold"] else "NOT ready"

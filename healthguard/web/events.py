@@ -1,0 +1,120 @@
+"""The last events: from the event log once, then as they happen."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
+from typing import Protocol
+
+from healthguard.views.sentences import sentence
+from healthguard.web.tree import Element, el
+from healthguard.web.words import View, badge, marked, moment, text
+
+SHOWN = 20
+_HOUR_MS = 3_600_000
+_LOOK_BACK_MS = (_HOUR_MS, 24 * _HOUR_MS, 7 * 24 * _HOUR_MS)  # a log may be long: not all at once
+_LEVELS = {
+    "switch_completed": "good",
+    "bake_passed": "good",
+    "switch_undone": "bad",
+    "switch_lost": "bad",
+    "bake_failed": "bad",
+    "latched": "bad",
+    "config_rejected": "bad",
+    "notification_failed": "bad",
+    "hold_entered": "warn",
+    "order_refused": "warn",
+    "would_switch": "warn",
+    "proposal_opened": "warn",
+    "paused": "warn",
+    "link_changed": "warn",
+    "bake_started": "warn",
+}
+
+
+class Source(Protocol):
+    """Where events come from."""
+
+    def events(self, since_wall_ms: int, pool: str | None = None) -> list[View]:
+        """Of the past, oldest first. Reads files."""
+
+    def follow(self, pool: str | None = None) -> AsyncIterator[View]:
+        """From now on."""
+
+
+class RecentEvents:
+    """Keeps the last events in memory from the first time that somebody asks."""
+
+    def __init__(self, source: Source):
+        self._source = source
+        self._kept: deque[View] = deque(maxlen=SHOWN)
+        self._task: asyncio.Task[None] | None = None
+        self._loaded = asyncio.Event()
+
+    async def latest(self) -> list[View]:
+        """The newest first."""
+        if self._task is None or self._task.done():  # done: we were too slow, begin again
+            self._loaded.clear()
+            self._task = asyncio.create_task(self._keep(), name="page events")
+        await self._loaded.wait()
+        return list(reversed(self._kept))
+
+    async def close(self) -> None:
+        """Stop following."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _keep(self) -> None:
+        coming = self._source.follow()  # before the past is read: nothing falls in between
+        try:
+            async with aclosing(coming) as events:  # type: ignore[type-var]
+                past = await asyncio.to_thread(self._past)
+                seen = {event.get("id") for event in past} - {None}
+                self._kept.clear()
+                self._kept.extend(past)
+                self._loaded.set()
+                async for event in events:
+                    if "error" in event:
+                        return
+                    if event.get("id") not in seen:
+                        self._kept.append(event)
+        finally:
+            self._loaded.set()
+
+    def _past(self) -> list[View]:
+        now = time.time_ns() // 1_000_000
+        found: list[View] = []
+        for back in _LOOK_BACK_MS:
+            found = self._source.events(now - back)[-SHOWN:]
+            if len(found) == SHOWN:
+                break
+        return found
+
+
+def listed(events: list[View]) -> Element:
+    """The newest first, one line each."""
+    rows = [_row(event) for event in events]
+    return el(
+        "section",
+        el("h2", "Events"),
+        el("ol", rows) if rows else el("p", "None in the last seven days."),
+        id="events",
+    )
+
+
+def _row(event: View) -> Element:
+    name = text(event.get("event"))
+    level = _LEVELS.get(name, "plain")
+    if name == "health_changed":
+        level = {"down": "bad", "up": "good"}.get(str(event.get("to")), "plain")
+    if name == "readiness_changed" and not event.get("ready"):
+        level = "warn"
+    return el(
+        "li",
+        moment(event.get("ts"), "clock"),
+        badge(level, name.replace("_", " ")),
+        el("span", marked(text(sentence(event))), class_="told"),
+    )
