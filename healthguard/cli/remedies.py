@@ -6,11 +6,11 @@ _FORCIBLE = ("standby_not_up", "disabled")
 
 def remedy(gate: str, pool: str, target: str = "") -> str:
     """One line on what to do, "" for an unknown gate; ``target``: the upstream it is about."""
-    from healthguard.views.pool import REMEDIES
+    from healthguard.core.gates import GATES
 
     if gate == "no_proposal":
         return "see what is open: healthguard proposals"
-    if gate not in REMEDIES:
+    if gate not in GATES:
         return ""
-    line = REMEDIES[gate].format(pool=pool, target=target or "UPSTREAM")
+    line = GATES[gate].remedy.format(pool=pool, target=target or "UPSTREAM")
     return f"{line}; or, at your own risk, switch --force" if gate in _FORCIBLE else line

@@ -1,61 +1,106 @@
-"""The step in the making: a state that is replaced, and the commands said so far."""
+"""The step in the making: a state that changes, and the commands said so far."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
 
-from healthguard.core.events import Command, Record, Reply
-from healthguard.core.memory import Memory
+from healthguard.core.events import Command, Reply, Say
+from healthguard.core.happenings import HAPPENINGS
 from healthguard.core.model import Actor, Instant, Outcome
+from healthguard.core.now import Now, now_of
 from healthguard.core.state import State
-
-_NAMES = frozenset(item.name for item in fields(State))
 
 
 class Draft:
-    """Lives for one step only; ``step`` stays pure."""
+    """Lives for one step only; ``step`` stays pure.
 
-    __slots__ = ("at", "out", "s")
+    Its attributes are those of State, each replaced as a whole. ``now`` is what follows from
+    them, made anew when one of them has changed.
+    """
+
+    __slots__ = (
+        *(
+            "_now",
+            "at",
+            "awaits_passes",
+            "calm",
+            "dependencies",
+            "doing",
+            "memory",
+            "out",
+            "policy",
+            "seen",
+            "told",
+        ),
+        "upstreams",
+    )
 
     def __init__(self, state: State, at: Instant) -> None:
-        self.s = state
-        self.at = at
+        self.policy, self.memory, self.at = state.policy, state.memory, at
+        self.upstreams, self.dependencies = state.upstreams, state.dependencies
+        self.seen, self.doing, self.told = state.seen, state.doing, state.told
+        self.calm, self.awaits_passes = state.calm, state.awaits_passes
         self.out: list[Command] = []
+        self._now: Now | None = None
 
-    def set(self, **changes: Any) -> None:
-        """Replace fields of the state. (dataclasses.replace takes ten times as long.)"""
-        assert changes.keys() <= _NAMES, changes.keys() - _NAMES
-        fresh = object.__new__(State)
-        fresh.__dict__.update(self.s.__dict__, **changes)
-        self.s = fresh
+    def state(self) -> State:
+        """The state as it stands."""
+        return State(
+            self.policy,
+            self.memory,
+            self.at,
+            self.upstreams,
+            self.dependencies,
+            self.seen,
+            self.doing,
+            self.told,
+            self.calm,
+            self.awaits_passes,
+        )
 
     @property
-    def memory(self) -> Memory:
-        """The part that survives."""
-        return self.s.memory
+    def now(self) -> Now:
+        """What follows from the state as it stands. Nothing follows from what was told."""
+        known = self._now
+        if known is not None and self._same(known.state):
+            return known
+        self._now = now_of(self.state())
+        return self._now
 
-    def remember(self, **changes: Any) -> None:
-        """Replace fields of the memory; the step then begins with a Save."""
-        self.set(memory=replace(self.s.memory, **changes))
+    def _same(self, state: State) -> bool:
+        return (
+            state.memory is self.memory
+            and state.seen is self.seen
+            and state.doing is self.doing
+            and state.upstreams is self.upstreams
+            and state.dependencies is self.dependencies
+            and state.policy is self.policy
+        )
 
     def next_id(self) -> str:
         """An id for an event, unique for this pool across restarts."""
-        self.set(seq=self.s.seq + 1)
-        return f"{self.s.policy.pool}-{self.s.epoch}-{self.s.seq}"
+        self.told = replace(self.told, seq=self.told.seq + 1)
+        return f"{self.policy.pool}-{self.told.epoch}-{self.told.seq}"
 
-    def record(self, event: str, level: str = "info", /, **fields: object) -> None:
-        """Say one event. Exactly one place turns it into log, journal and metrics.
+    def say(self, event: str, level: str | None = None, /, **fields: object) -> None:
+        """Say one event; ``level``: another than the usual one of this event.
 
-        A field whose name is a Python keyword is given with an underscore: ``from_``.
+        Exactly one place turns it into log, journal and metrics. A field whose name is a Python
+        keyword is given with an underscore: ``from_``.
         """
-        said = {name.rstrip("_"): value for name, value in fields.items()}
-        self.record_as(self.next_id(), event, level, said)
+        named = {name.rstrip("_"): value for name, value in fields.items()}
+        self.say_as(self.next_id(), event, named, level)
 
-    def record_as(
-        self, event_id: str, event: str, level: str, fields: Mapping[str, object]
+    def say_as(
+        self, event_id: str, event: str, fields: Mapping[str, object], level: str | None = None
     ) -> None:
         """Say one event under an id that is known already."""
-        self.out.append(Record(event_id, event, self.s.policy.pool, level, fields))
+        level = level or HAPPENINGS[event].level
+        self.out.append(Say(event_id, event, self.policy.pool, level, fields))
+
+    def decided(self, event: str, fields: Mapping[str, object]) -> None:
+        """Remember what `why` shows as the last decision."""
+        decision = {"at_wall_ms": self.at.wall_ms, "event": event, **fields}
+        self.memory = replace(self.memory, last_decision=decision)
 
     def reply(self, orders: tuple[str, ...], outcome: Outcome) -> None:
         """Answer every order in ``orders``."""

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 from healthguard.core.memory import Memory
 from healthguard.core.model import (
-    Actor,
     Answer,
     Done,
     Instant,
     LinkFact,
     NginxFact,
+    Order,
     Outcome,
     Policy,
-    TestFact,
+    PrepareFact,
 )
 
 # --------------------------------------------------------------- events
@@ -63,7 +63,7 @@ class Observed:
     """Link, nginx and marker as they are now.
 
     ``marker``: the upstream that every one of a run of marker answers named; None when there
-    is no marker, or when it is silent or of two minds (then ``marker_problem`` says so).
+    is no marker, or when it is silent or its answers disagree (``marker_problem`` says so).
     ``disabled``: the text of the DISABLE file, None when there is none.
     ``looked_ms``: boot time at which the look began; older than the last switch it is ignored.
     ``stamp``: fingerprint over the stat() of every file that nginx reads; "" when not known.
@@ -80,12 +80,12 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Prepared:
     """A prepare has ended for ``upstream``."""
 
     at: Instant
     upstream: str
-    fact: TestFact
+    fact: PrepareFact
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class SwitchFinished:
-    """The commit that a Switch command started has ended (or, after a crash, was reconciled)."""
+    """The commit has ended (or, after a crash, was reconciled)."""
 
     at: Instant
     switch_id: str
@@ -106,28 +106,15 @@ class SwitchFinished:
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """A person, a deploy script or a signal wants something.
-
-    ``verb``: switch rollback approve reject pause resume ack good clear. ``for_ms``: length of a
-    pause. ``trigger``: manual, signal or deploy.
-    """
+    """Somebody wants something."""
 
     at: Instant
-    order_id: str
-    verb: str
-    actor: Actor
-    upstream: str | None = None
-    reason: str = ""
-    trigger: str = "manual"
-    force: bool = False
-    dry_run: bool = False
-    for_ms: int = 0
-    proposal: str | None = None  # approve only this one
+    order: Order
 
 
 @dataclass(frozen=True, slots=True)
 class HostDoubt:
-    """Reason why this host's own word is not to be trusted now; "" when it is again."""
+    """Why this host's own word is not to be trusted now; "" when it is again."""
 
     at: Instant
     reason: str
@@ -146,7 +133,7 @@ Event = (
     | Checked
     | DependencyChecked
     | Observed
-    | Tested
+    | Prepared
     | Turn
     | SwitchFinished
     | Ordered
@@ -165,33 +152,34 @@ class Save:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
-    """Prepare a switch to ``upstream``; answered by Tested. ``urgent``: not to be rate limited."""
-
-    __test__ = False  # not a pytest class
+class Prepare:
+    """Test a switch to ``upstream``; answered by Prepared. ``urgent``: not to be rate limited."""
 
     upstream: str
     urgent: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class AskTurn:
     """Ask the host for the turn on nginx; answered by Turn."""
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
-    """The turn is not needed any more."""
+class GiveBackTurn:
+    """The turn on nginx is not needed any more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
-    """Commit ``ticket``; answered by SwitchFinished.
+class Commit:
+    """Move the link, reload, confirm; answered by SwitchFinished.
 
-    ``undo_unclear``: undo also when the confirmation is unclear. ``force``: a forced order.
+    ``ticket`` is of a prepare for ``to`` not older than 60 s. ``origin`` is what the link must
+    name now; equal to ``to`` it means: only reload and confirm. ``undo_unclear``: go back also
+    when the confirmation is unclear. ``force``: a person's order that passes the DISABLE file.
     """
 
     switch_id: str
+    pool: str
     ticket: str
     origin: str | None
     to: str
@@ -200,7 +188,7 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class Say:
     """One event of the event log, the journal and the metrics. ``level``: info warning error."""
 
     event_id: str
@@ -225,4 +213,4 @@ class Wake:
     at_boot_ms: int
 
 
-Command = Save | Test | Queue | Release | Switch | Record | Reply | Wake
+Command = Save | Prepare | AskTurn | GiveBackTurn | Commit | Say | Reply | Wake

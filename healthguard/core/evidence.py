@@ -1,8 +1,8 @@
 """Why an upstream is held to be failing: in one sentence, and by the results themselves."""
 
+from healthguard.core.durations import iso, seconds
 from healthguard.core.model import Result
 from healthguard.core.state import State, failing_since_ms
-from healthguard.core.text import iso, seconds
 
 
 def failure_sentence(state: State, upstream: str | None) -> str:

@@ -1,376 +1,292 @@
-"""The gates: named conditions on acting, one function each.
+"""The gates: named conditions on acting, one row each.
 
-All are always evaluated; the hold is the first closed one in the order of ``GATES``. A gate
-reads only State. ``pending``: it is closed because an outside fact is missing or too old, and
-that fact has been asked for.
+All are always evaluated; the hold is the first closed one in the order of ``GATES``. To add a
+gate, add its check and its row: what binds whom, what a person may pass, `why` and the docs
+follow from it.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 
-from healthguard.core import dependencies, releases
-from healthguard.core.health import blind, failed_in, fresh_passes
-from healthguard.core.model import AUTO, DOWN, OBSERVE, UNKNOWN, UP, TestFact
-from healthguard.core.state import (
-    SWITCHING,
-    TEST_MS,
-    State,
-    active,
-    failing_since,
-    health_of,
-    in_use,
-    min_down_ms,
-    mode,
-    stale,
-    usable_test,
-    wanted,
-)
-from healthguard.core.text import seconds
+from healthguard.core import checks
+from healthguard.core.checks import CLOSED, OPEN, PENDING, PREPARE_MS, Verdict
+from healthguard.core.dependencies import veto_is_over
+from healthguard.core.model import AUTOMATIC, DEPLOY, OBSERVE, PROPOSE, Order, PrepareFact
+from healthguard.core.now import Finding, Now
+from healthguard.core.state import usable_prepare
+
+
+class Binds(IntEnum):
+    """Whom a gate binds: each also binds those before it."""
+
+    AUTOMATIC = 0  # only what nobody ordered
+    NAMELESS = 1  # and orders that name no upstream: a second one would flip back
+    ORDERS = 2  # and every other order of a person
+    FORCED = 3  # and even one with --force
+
+
+Waiver = Callable[[Now, frozenset[str]], bool]  # the moment, the names of all closed gates
+
+
+def _never(_now: Now, _closed: frozenset[str]) -> bool:
+    return False
+
+
+def _always(_now: Now, _closed: frozenset[str]) -> bool:
+    return True
+
+
+def _mode_proposes(now: Now, closed: frozenset[str]) -> bool:
+    return now.mode == PROPOSE or "known_bad" in closed
+
+
+def _pause_is_over(now: Now, _closed: frozenset[str]) -> bool:
+    return now.state.memory.pause is None
+
+
+def _veto_is_over(now: Now, _closed: frozenset[str]) -> bool:
+    return veto_is_over(now)
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One gate as it stands, with one sentence of evidence."""
+    """One condition on acting.
+
+    ``remedy``: what would open it; {pool} and {target} are filled in. ``waived``: when a person
+    may pass it by approving a proposal. ``truth``: while it is closed the truth itself is in
+    doubt, which is a hold whether a switch is wanted or not. ``looked_at``: a look at link and
+    nginx sees the same, so a refused prepare is outdated by the next change there.
+    ``beside_veto``: it may be closed, too, while a dependency is said to hold alone.
+    ``at_a_look``: one look, some checks and a prepare tell it; the others need the daemon, which
+    remembers and has watched.
+    """
 
     name: str
-    closed: bool
-    evidence: str
-    pending: bool = False
+    check: Callable[[Now, str | None], Verdict]
+    binds: Binds
+    remedy: str
+    waived: Waiver = _never
+    truth: bool = False
+    looked_at: bool = False
+    beside_veto: bool = False
+    at_a_look: bool = False
 
 
-Finding = tuple[bool, str] | tuple[bool, str, bool]  # closed, evidence[, pending]
-DAY_MS = 86_400_000
-
-
-def _disabled(state: State, _to: str | None) -> Finding:
-    if state.disabled is None:
-        return False, "no DISABLE file"
-    return True, f"the DISABLE file is there: {state.disabled.strip() or '(empty)'}"
-
-
-def _link_unmanaged(state: State, _to: str | None) -> Finding:
-    if state.link is None or stale(state):
-        return True, "the link has not been looked at lately", True
-    if state.link.upstream is None:
-        return True, state.link.problem
-    return False, f"the link names {state.link.upstream}"
-
-
-def _nginx_down(state: State, _to: str | None) -> Finding:
-    if state.nginx is None or stale(state):
-        return True, "nginx has not been looked at lately", True
-    if state.nginx.state == "down":
-        return True, state.nginx.detail or "nginx is not running"
-    return False, "nginx is running"
-
-
-def _nginx_upgrading(state: State, _to: str | None) -> Finding:
-    if state.nginx is not None and state.nginx.state == "upgrading":
-        return True, state.nginx.detail or "an old nginx binary still runs beside the new one"
-    return False, "no binary upgrade under way"
-
-
-def _active_unknown(state: State, _to: str | None) -> Finding:
-    name, how, problem = in_use(state)
-    if name is not None:
-        return False, f"{name} ({how})"
-    return True, problem, state.link is None
-
-
-def _lost(state: State, _to: str | None) -> Finding:
-    if state.memory.lost:
-        return True, state.memory.lost
-    return False, "no failed undo"
-
-
-def _starting(state: State, _to: str | None) -> Finding:
-    here = active(state) or state.memory.active
-    if here is None or health_of(state, here) == UNKNOWN:
-        return True, f"no fresh verdict on {here or 'the active upstream'} yet"
-    left = state.memory.grace_from_ms + state.policy.rollback.start_grace_ms - state.at.boot_ms
-    if here not in state.memory.seen_up and left > 0:
-        return True, f"{here} has not been seen up since this host booted; {seconds(left)} of grace"
-    return False, f"{here} has a fresh verdict"
-
-
-def _self_unhealthy(state: State, to: str | None) -> Finding:
-    if state.doubt:
-        return True, state.doubt
-    for name in (active(state) or state.memory.active, to):
-        found = state.upstreams.get(name) if name is not None else None
-        for probe, tally in found.probes.items() if found is not None else ():
-            last = blind(tally)
-            if last is not None:
-                why = f"{last.reason}{': ' + last.detail if last.detail else ''}"
-                return True, f"{name} cannot be judged by {probe}, and that is our fault: {why}"
-    return False, "this host is trusted"
-
-
-def _switch_in_flight(state: State, _to: str | None) -> Finding:
-    if state.work is not None and state.work.stage == SWITCHING:
-        return True, f"a switch to {state.work.to} is under way"
-    if state.memory.attempt is not None:
-        return True, f"a switch to {state.memory.attempt.to} is not settled yet"
-    return False, "none"
-
-
-def _no_target(state: State, to: str | None) -> Finding:
-    if to is not None:
-        return False, f"the target is {to}"
-    here, bake = active(state) or state.memory.active, state.memory.bake
-    if here is not None and bake is not None and bake.upstream == here:
-        before = "it is not known what served before"
-        if bake.origin is not None:
-            before = f"came from {bake.origin}, which is not configured any more"
-        return True, (
-            f"{here} is in its bake and {before}: nothing to go back to before the bake has passed"
-        )
-    if state.policy.standby == "stopped":
-        return True, "the standby is stopped by design: there is nothing to go back to"
-    good = f"`healthguard good {state.policy.pool} UPSTREAM`"
-    if here is not None and here == state.policy.stable:
-        return True, f"{here} is `stable` and active, and nothing else is vouched for: {good}"
-    return True, f"nothing is vouched for: set `stable`, or {good}"
-
-
-def _known_bad(state: State, to: str | None) -> Finding:
-    if to is None:
-        return False, "no target"
-    bad = releases.known_bad(state, to)
-    if bad is None:
-        return False, f"{to} carries no mark"
-    ago = seconds(state.at.boot_ms - bad[0])
-    return True, f"{to} was left {ago} ago: {bad[1]}"
-
-
-def _unproven(state: State, to: str | None) -> Finding:
-    if to is None:
-        return False, "no target"
-    why = releases.unproven(state, to)
-    if not why:
-        return False, f"{to} is vouched for"
-    return True, f"{why}; `healthguard good {state.policy.pool} {to}`"
-
-
-def _standby_not_up(state: State, to: str | None) -> Finding:
-    if to is None:
-        return False, "no target"
-    found = state.upstreams.get(to)
-    needed = state.policy.rollback.standby_passes
-    if found is None or found.health != UP:
-        why = "is down" if found is not None and found.health == DOWN else "has no verdict yet"
-        return True, f"{to} {why}{_last_reason(state, to)}"
-    require = state.policy.upstreams[to].require
-    enough, _ = fresh_passes(found, state.policy.health, require, needed, state.at.boot_ms)
-    if not enough:
-        return True, f"{to} is up, but has not {needed} fresh passes in a row"
-    limit = state.policy.health.window_fails
-    worst = max((failed_in(tally.window) for tally in found.probes.values()), default=0)
-    if limit and 2 * worst > limit:
-        return True, f"{to} is up, but {worst} of its last checks failed: no better place"
-    return False, f"{to} is up with {needed} fresh passes"
-
-
-def _last_reason(state: State, upstream: str) -> str:
-    """`` (probe: reason)`` of the first failing probe of ``upstream``, or nothing."""
-    found = state.upstreams.get(upstream)  # a reload may have removed it
-    for name, tally in found.probes.items() if found is not None else ():
-        if tally.recent and tally.recent[-1].reason:
-            last = tally.recent[-1]
-            return f" ({name}: {last.reason}{': ' + last.detail if last.detail else ''})"
-    return ""
-
-
-def _dependency_down(state: State, _to: str | None) -> Finding:
-    said = dependencies.vetoes(state)
-    if said:
-        return True, "; ".join(said)
-    return False, "; ".join(dependencies.excused(state)) or "no dependency is failing"
-
-
-def _switcher_unavailable(_state: State, _to: str | None) -> Finding:
-    return False, "the switcher answers"  # its refusals are merged in by `evaluate`
-
-
-def _config_invalid(state: State, to: str | None) -> Finding:
-    if to is None:
-        return False, "no target to test"
-    test = usable_test(state, to, TEST_MS + 60_000)
-    if test is None:
-        return True, f"the configuration with {to} has not been tested lately", True
-    return False, f"`nginx -t` passed with {to} {seconds(state.at.boot_ms - test.at.boot_ms)} ago"
-
-
-def _min_down(state: State, _to: str | None) -> Finding:
-    here, since = active(state), failing_since(state)
-    if here is None or since is None:
-        return False, "the active upstream is not failing"
-    lasted, needed = state.at.boot_ms - since, min_down_ms(state, here)
-    sentence = f"{here} has been failing for {seconds(lasted)}, {seconds(needed)} are needed"
-    return lasted < needed, sentence
-
-
-def charges_within(state: State, charges: tuple[int, ...], ms: int) -> int:
-    """How many of ``charges`` are younger than ``ms``."""
-    return sum(state.at.boot_ms - at < ms for at in charges)
-
-
-def ledger_charges(state: State) -> tuple[int, ...]:
-    """What counts against cooldown and budget: in mode observe its shadow counts, too."""
-    own = state.memory.ledger.charges_ms
-    return own + state.memory.shadow.charges_ms if mode(state) == OBSERVE else own
-
-
-def _cooldown(state: State, _to: str | None) -> Finding:
-    charges = ledger_charges(state)
-    if not charges:
-        return False, "no automatic switch lately"
-    left = max(charges) + state.policy.rollback.cooldown_ms - state.at.boot_ms
-    if left <= 0:
-        return False, "over"
-    undone = state.memory.undo_stamp  # "": nobody has looked at the files since
-    if undone and state.stamp not in ("", undone):
-        return False, "the last one was undone, and a file has changed since"
-    return True, f"{seconds(left)} left after the last automatic switch"
-
-
-def budget_spent(state: State) -> str:
-    """One sentence if the budget of automatic switches is spent, else ""."""
-    rollback, charges = state.policy.rollback, ledger_charges(state)
-    used = charges_within(state, charges, rollback.budget_per_ms)
-    if used >= rollback.budget_switches:
-        per = seconds(rollback.budget_per_ms)
-        return f"{used} automatic switches in {per}, {rollback.budget_switches} are allowed"
-    daily = charges_within(state, charges, DAY_MS)
-    if daily >= rollback.daily_budget:
-        return f"{daily} automatic switches in 24 h, {rollback.daily_budget} are allowed"
-    return ""
-
-
-def _latched(state: State, _to: str | None) -> Finding:
-    shadow = mode(state) == OBSERVE and state.memory.shadow.latched_ms is not None
-    if state.memory.ledger.latched_ms is not None or shadow:
-        return True, f"latched since the budget was spent; `healthguard ack {state.policy.pool}`"
-    spent = budget_spent(state)
-    return bool(spent), spent or "budget left"
-
-
-def _forced(state: State, _to: str | None) -> Finding:
-    if state.memory.forced is not None:
-        return True, f"{state.memory.forced} was forced and has not been up since"
-    bake = state.memory.bake
-    if bake is not None and bake.forced:
-        return True, f"{bake.upstream} was forced: nothing acts by itself in its bake"
-    return False, "no forced order"
-
-
-def _paused(state: State, _to: str | None) -> Finding:
-    pause = state.memory.pause
-    if pause is not None:
-        left = seconds(max(0, pause.until_ms - state.at.boot_ms))
-        return True, f"by {pause.by}, {left} left: {pause.reason}"
-    if state.memory.down_at_pause_end:
-        return True, "the pause ended with the active upstream down: `resume`, or it comes up once"
-    return False, "not paused"
-
-
-def _mode(state: State, _to: str | None) -> Finding:
-    return mode(state) != AUTO, f"mode is {mode(state)}"
-
-
-GATES: Mapping[str, Callable[[State, str | None], Finding]] = {
-    "disabled": _disabled,
-    "link_unmanaged": _link_unmanaged,
-    "nginx_down": _nginx_down,
-    "nginx_upgrading": _nginx_upgrading,
-    "active_unknown": _active_unknown,
-    "lost": _lost,
-    "starting": _starting,
-    "self_unhealthy": _self_unhealthy,
-    "switch_in_flight": _switch_in_flight,
-    "no_target": _no_target,
-    "known_bad": _known_bad,
-    "unproven": _unproven,
-    "standby_not_up": _standby_not_up,
-    "dependency_down": _dependency_down,
-    "switcher_unavailable": _switcher_unavailable,
-    "config_invalid": _config_invalid,
-    "min_down": _min_down,
-    "cooldown": _cooldown,
-    "latched": _latched,
-    "forced": _forced,
-    "paused": _paused,
-    "mode": _mode,
-}
-
-# What binds an order of a person or a signal; the other gates are only warned about.
-MANUAL_GATES = frozenset(
-    {
-        "disabled",
+_ROWS = (
+    Gate("disabled", checks.disabled, Binds.ORDERS, "remove the DISABLE file", at_a_look=True),
+    Gate(
         "link_unmanaged",
+        checks.link_unmanaged,
+        Binds.FORCED,
+        "make the link a symlink to one of the pool's upstream files again",
+        truth=True,
+        looked_at=True,
+        at_a_look=True,
+    ),
+    Gate(
         "nginx_down",
+        checks.nginx_down,
+        Binds.FORCED,
+        "start nginx",
+        truth=True,
+        looked_at=True,
+        at_a_look=True,
+    ),
+    Gate(
         "nginx_upgrading",
+        checks.nginx_upgrading,
+        Binds.FORCED,
+        "finish nginx's binary upgrade (QUIT the old master)",
+        truth=True,
+        looked_at=True,
+        at_a_look=True,
+    ),
+    Gate(
+        "active_unknown",
+        checks.active_unknown,
+        Binds.AUTOMATIC,
+        "`healthguard switch {pool} UPSTREAM` reloads nginx and proves what it uses",
+        truth=True,
+        at_a_look=True,
+    ),
+    Gate(
         "lost",
+        checks.lost,
+        Binds.ORDERS,
+        "make link and nginx agree, then `healthguard ack {pool}`",
+    ),
+    Gate(
+        "starting",
+        checks.starting,
+        Binds.AUTOMATIC,
+        "wait for fresh verdicts on the active upstream",
+    ),
+    Gate(
+        "self_unhealthy",
+        checks.self_unhealthy,
+        Binds.AUTOMATIC,
+        "this host must be well again; see the evidence",
+        truth=True,
+    ),
+    Gate(
         "switch_in_flight",
+        checks.switch_in_flight,
+        Binds.ORDERS,
+        "wait for the switch under way",
+        at_a_look=True,
+    ),
+    Gate(
+        "no_target",
+        checks.no_target,
+        Binds.NAMELESS,
+        "`healthguard good {pool} UPSTREAM` vouches for a place to go back to",
+    ),
+    Gate(
+        "known_bad",
+        checks.known_bad,
+        Binds.NAMELESS,
+        "`healthguard clear {pool} {target}` if it is good again",
+        waived=_always,
+        beside_veto=True,
+    ),
+    Gate(
+        "unproven",
+        checks.unproven,
+        Binds.AUTOMATIC,
+        "`healthguard good {pool} {target}` vouches for the release it runs",
+    ),
+    Gate(
         "standby_not_up",
-        "config_invalid",
+        checks.standby_not_up,
+        Binds.ORDERS,
+        "{target} must pass its probes",
+        at_a_look=True,
+    ),
+    Gate(
+        "dependency_down",
+        checks.dependency_down,
+        Binds.AUTOMATIC,
+        "the dependency must pass its probe",
+        waived=_veto_is_over,
+        beside_veto=True,
+    ),
+    Gate(
         "switcher_unavailable",
-    }
+        checks.switcher_unavailable,
+        Binds.FORCED,
+        "start healthguard-switcher.socket",
+        at_a_look=True,
+    ),
+    Gate(
+        "config_invalid",
+        checks.config_invalid,
+        Binds.FORCED,
+        "make `nginx -t` pass",
+        at_a_look=True,
+    ),
+    Gate(
+        "min_down",
+        checks.min_down,
+        Binds.AUTOMATIC,
+        "the active upstream must go on failing",
+    ),
+    Gate("cooldown", checks.cooldown, Binds.AUTOMATIC, "wait for the cooldown to end"),
+    Gate("latched", checks.latched, Binds.AUTOMATIC, "`healthguard ack {pool}`"),
+    Gate(
+        "forced",
+        checks.forced,
+        Binds.AUTOMATIC,
+        "the forced upstream must come up once",
+        waived=_always,
+    ),
+    Gate(
+        "paused",
+        checks.paused,
+        Binds.AUTOMATIC,
+        "`healthguard resume {pool}`",
+        waived=_pause_is_over,
+    ),
+    Gate(
+        "mode",
+        checks.mode,
+        Binds.AUTOMATIC,
+        "set `mode: auto`, or `healthguard approve {pool}` while a proposal is open",
+        waived=_mode_proposes,
+        beside_veto=True,
+    ),
 )
-# What even `--force` never passes.
-FORCE_GATES = frozenset(
-    {"link_unmanaged", "nginx_down", "nginx_upgrading", "config_invalid", "switcher_unavailable"}
-)
+GATES: Mapping[str, Gate] = {gate.name: gate for gate in _ROWS}
+TRUTH = frozenset(gate.name for gate in _ROWS if gate.truth)
+AT_A_LOOK = frozenset(gate.name for gate in _ROWS if gate.at_a_look)
+_BESIDE_VETO = frozenset(gate.name for gate in _ROWS if gate.beside_veto)
 
 
-def evaluate(state: State, to: str | None) -> tuple[Gate, ...]:
+def evaluate(now: Now, to: str | None) -> tuple[Finding, ...]:
     """Every gate for a switch to ``to``, in order.
 
     A prepare that was refused closes the gate that it names, in its own words, until a file
     has changed since: then it is an opinion about something that is no more.
     """
-    test = usable_test(state, to, TEST_MS + 60_000) if to is not None else None
-    refusal = test if test is not None and test.gate else None
-    return tuple(_gate(name, check(state, to), refusal) for name, check in GATES.items())
+    found = now.findings.get(to)
+    if found is None:
+        fact = usable_prepare(now.state, to, PREPARE_MS) if to is not None else None
+        refusal = fact if fact is not None and fact.gate else None
+        found = tuple(_finding(gate.name, gate.check(now, to), refusal) for gate in _ROWS)
+        now.findings[to] = found
+    return found
 
 
-def _gate(name: str, finding: Finding, refusal: TestFact | None) -> Gate:
-    pending = finding[0] and len(finding) == 3 and finding[2]
-    if refusal is not None and refusal.gate == name and (pending or not finding[0]):
-        return Gate(name, True, refusal.message)
-    return Gate(name, finding[0], finding[1], pending)
+def _finding(name: str, verdict: Verdict, refusal: PrepareFact | None) -> Finding:
+    how, evidence = verdict
+    if refusal is not None and refusal.gate == name and how != CLOSED:
+        return Finding(name, True, refusal.message)
+    return Finding(name, how != OPEN, evidence, how == PENDING)
 
 
-def first_closed(gates: tuple[Gate, ...], binding: frozenset[str] | None = None) -> Gate | None:
+def first_closed(
+    findings: tuple[Finding, ...], binding: frozenset[str] | None = None
+) -> Finding | None:
     """The hold: the first closed gate, of those in ``binding`` (None: of all)."""
-    for gate in gates:
-        if gate.closed and (binding is None or gate.name in binding):
-            return gate
+    for finding in findings:
+        if finding.closed and (binding is None or finding.name in binding):
+            return finding
     return None
 
 
-def binding_for(
-    trigger: str, verb: str, force: bool, waived: tuple[str, ...] = ()
-) -> frozenset[str] | None:
-    """The gates that bind a switch; None: all of them.
+def binding_for(order: Order, waived: tuple[str, ...] = ()) -> frozenset[str] | None:
+    """The gates that bind ``order``; None: all of them.
 
     An approval passes ``mode`` and the gates that its proposal named (``waived``).
-
-    A signal and `rollback` name no upstream, so that a second one would flip back onto what was
-    just left: they are bound by ``known_bad`` and ``no_target``, too.
     """
-    if trigger == "automatic":
+    if order.trigger == AUTOMATIC:
         return None
-    if verb == "approve":
+    if order.verb == "approve":
         return frozenset(GATES) - {"mode"} - set(waived)
-    if trigger == "deploy":
+    if order.trigger == DEPLOY:
         return frozenset(GATES) - {"mode"}
-    if force:
-        return FORCE_GATES
-    nameless = trigger == "signal" or verb == "rollback"
-    return MANUAL_GATES | ({"no_target", "known_bad"} if nameless else set())
+    least = Binds.ORDERS
+    if order.force:
+        least = Binds.FORCED
+    elif order.names_no_upstream:
+        least = Binds.NAMELESS
+    return frozenset(gate.name for gate in _ROWS if gate.binds >= least)
 
 
-def switch_wanted_now(state: State) -> bool:
+def waivable(now: Now, closed: list[Finding]) -> bool:
+    """True if a person may pass every one of the ``closed`` gates: then one is asked."""
+    names = frozenset(finding.name for finding in closed)
+    if not names or (now.mode == OBSERVE and "known_bad" not in names):
+        return False
+    return all(GATES[name].waived(now, names) for name in names)
+
+
+def only_vetoed(closed: list[Finding]) -> bool:
+    """True if dependencies alone hold back a wanted switch."""
+    names = {finding.name for finding in closed if not finding.pending}
+    return "dependency_down" in names and names <= _BESIDE_VETO
+
+
+def past_min_down(now: Now) -> bool:
     """True once the active upstream is down and has been failing for ``min_down``."""
-    return wanted(state) and not _min_down(state, None)[0]
+    return now.wanted and checks.min_down(now, None)[0] == OPEN

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from healthguard.core.model import UP
-from healthguard.core.state import State, active, failing_since
+from healthguard.core.now import now_of
+from healthguard.core.state import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ def ask(turns: Turns, pool: str) -> Turns:
     return _next(replace(turns, waiting=(*turns.waiting, pool)))
 
 
-def release(turns: Turns, pool: str) -> Turns:
+def give_back(turns: Turns, pool: str) -> Turns:
     """``pool`` needs its turn no more, whether it has it or still waits."""
     waiting = tuple(name for name in turns.waiting if name != pool)
     holder = None if turns.holder == pool else turns.holder
@@ -51,7 +52,8 @@ def common_failure(pools: Iterable[State]) -> str:
     began, interval, count = [], 0, 0
     for state in pools:
         count += 1
-        since, here = failing_since(state), active(state)
+        now = now_of(state)
+        since, here = now.failing_since, now.active
         if since is None or any(
             upstream.health == UP and not upstream.changing()
             for name, upstream in state.upstreams.items()

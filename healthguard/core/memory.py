@@ -4,9 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
-from healthguard.core.model import Instant
+from healthguard.core.model import AUTOMATIC, Instant, Order
 
-VERSION = 1
+VERSION = 2  # of the document; machine/memory.py reads older ones
+TESTING, QUEUED, SWITCHING, INTERRUPTED = "testing", "queued", "switching", "interrupted"
+
+# Fields that end in _ms and are no moment but a length of time.
+_LENGTHS = frozenset({"seen_ms", "detection_ms", "prepare_ms"})
+_NO_TIMES = frozenset({"saved", "order", "evidence", "last_decision"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +85,11 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
-    """Attempts of automatic switches: what cooldown, budget and latch look at."""
+class Charges:
+    """Automatic switches that were attempted: what cooldown, budget and latch look at."""
 
-    charges_ms: tuple[int, ...] = ()
+    at_ms: tuple[int, ...] = ()
     latched_ms: int | None = None
-    marks: Mapping[str, Mark] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +102,45 @@ class Confirmed:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """A switch that was started: an intent, until its end is known."""
+class Begun:
+    """What was known when a switch began, kept for its end.
+
+    ``origin``: what served, None where that was not known. ``origin_failed``: it was down or
+    baking, so it is marked when it was left. ``detection_ms``: first failing result to decision.
+    """
 
     switch_id: str
     origin: str | None
+    origin_failed: bool
+    reason: str
+    release_from: str | None = None
+    release_to: str | None = None
+    detection_ms: int | None = None
+    prepare_ms: int = 0
+    evidence: tuple[Mapping[str, object], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A switch on its way: ``testing``, then ``queued`` for the turn, then ``switching``.
+
+    Once begun it is remembered, as an intent, until its end is known; ``interrupted``: found so
+    after a restart. ``waived``: gates that the approved proposal named.
+    """
+
     to: str
-    trigger: str
-    verb: str  # switch or rollback; "" for an automatic one
-    forced: bool
-    origin_failed: bool  # it was down or baking when the order came: its mark
-    fields: Mapping[str, object] = field(default_factory=dict)  # of switch_started, for the end
+    order: Order
+    stage: str
+    since_ms: int
+    tries: int = 0
+    waived: tuple[str, ...] = ()
+    begun: Begun | None = None
+
+    @property
+    def automatic(self) -> bool:
+        """True if nobody ordered it."""
+        return self.order.trigger == AUTOMATIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +154,9 @@ class Memory:
     confirmed: Confirmed | None = None
     bake: Bake | None = None
     good: tuple[str, ...] = ()  # vouched for or bake passed; the latest last
-    ledger: Ledger = field(default_factory=Ledger)
-    shadow: Ledger = field(default_factory=Ledger)  # mode observe charges this one
+    charges: Charges = field(default_factory=Charges)
+    shadow: Charges = field(default_factory=Charges)  # mode observe charges this one
+    marks: Mapping[str, Mark] = field(default_factory=dict)  # by upstream
     pause: Pause | None = None
     down_at_pause_end: bool = False  # then nothing acts until it was up once, or `resume`
     forced: str | None = None  # until this upstream was up once
@@ -131,7 +164,7 @@ class Memory:
     seen_up: tuple[str, ...] = ()  # in this boot of the host
     grace_from_ms: int = 0  # first start in this boot
     undo_stamp: str | None = None  # an undo is not tried again before a changed file
-    attempt: Attempt | None = None
+    attempt: Switch | None = None  # begun, and its end is not known yet
     releases: Mapping[str, Mapping[str, Note]] = field(default_factory=dict)  # by upstream
     proposal: Proposal | None = None
     rejected: bool = False  # a person said no; until the active upstream was up once
@@ -163,7 +196,7 @@ def _shift(value: Any, shift: int) -> Any:
     changes: dict[str, Any] = {}
     for item in fields(value):
         old = getattr(value, item.name)
-        if item.name in ("seen_ms", "saved", "fields", "last_decision") or old is None:
+        if item.name in _LENGTHS | _NO_TIMES or old is None:
             continue
         if item.name.endswith("_ms"):
             moved: Any = tuple(t + shift for t in old) if isinstance(old, tuple) else old + shift

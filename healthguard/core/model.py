@@ -182,10 +182,8 @@ class NginxFact:
 
 
 @dataclass(frozen=True, slots=True)
-class TestFact:
+class PrepareFact:
     """The last prepare for one upstream: a ticket, or the gate that refused it."""
-
-    __test__ = False  # not a pytest class
 
     at: Instant
     ticket: str | None
@@ -217,6 +215,32 @@ class Actor:
     user: str
     uid: int | None = None
     pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a person, a script or a signal wants. The guard's own automatic switch is one, too.
+
+    ``verb``: switch rollback approve reject pause resume ack good clear; "" for the guard's own.
+    ``actor``: None for the guard itself. ``for_ms``: length of a pause. ``proposal``: approve
+    only this one.
+    """
+
+    verb: str
+    actor: Actor | None = None
+    upstream: str | None = None
+    reason: str = ""
+    trigger: str = MANUAL
+    force: bool = False
+    dry_run: bool = False
+    for_ms: int = 0
+    proposal: str | None = None
+    order_id: str = ""
+
+    @property
+    def names_no_upstream(self) -> bool:
+        """True for a signal and for `rollback`: both go to the target, whatever that is."""
+        return self.trigger == SIGNAL or self.verb == "rollback"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,296 +3,225 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from healthguard.core.charges import acknowledge
 from healthguard.core.draft import Draft, actor_fields
 from healthguard.core.events import Ordered
-from healthguard.core.gates import FORCE_GATES, Gate, binding_for, evaluate, first_closed
-from healthguard.core.memory import Ledger, Pause
-from healthguard.core.model import AUTOMATIC, Outcome
+from healthguard.core.gates import evaluate, first_closed
+from healthguard.core.memory import SWITCHING, Pause
+from healthguard.core.model import Order, Outcome
 from healthguard.core.probation import PAUSE_TOLD_MS, forget_verdicts
 from healthguard.core.proposals import close, command
 from healthguard.core.releases import pardon, release_of, vouch
-from healthguard.core.state import (
-    QUEUED,
-    SWITCHING,
-    TESTING,
-    TICKET_MS,
-    DryRun,
-    Work,
-    in_use,
-    target,
-    usable_test,
-)
-from healthguard.core.switching import ask_test, withdraw
+from healthguard.core.state import DryRun
+from healthguard.core.switching import set_out, withdraw
 
 
 def on_ordered(draft: Draft, event: Ordered) -> bool:
     """Carry out one order, or begin to; each is answered exactly once."""
-    handler = _VERBS.get(event.verb)
+    order, known = event.order, draft.policy.upstreams
+    handler = _VERBS.get(order.verb)
     if handler is None:
-        _reply(draft, event, Outcome(2, "usage", f"unknown order {event.verb!r}"))
+        _reply(draft, order, Outcome(2, "usage", f"unknown order {order.verb!r}"))
         return False
-    known = draft.s.policy.upstreams
-    if event.upstream is not None and event.upstream not in known:
-        message = f"pool {draft.s.policy.pool} has no upstream {event.upstream!r}, only " + (
+    if order.upstream is not None and order.upstream not in known:
+        message = f"pool {draft.policy.pool} has no upstream {order.upstream!r}, only " + (
             ", ".join(known)
         )
-        _reply(draft, event, Outcome(2, "unknown_upstream", message))
+        _reply(draft, order, Outcome(2, "unknown_upstream", message))
         return False
-    if not event.dry_run:
-        draft.record(
+    if not order.dry_run:
+        draft.say(
             "order_received",
-            order=event.order_id,
-            verb=event.verb,
-            to=event.upstream,
-            trigger=event.trigger,
-            reason=event.reason,
-            force=event.force,
-            actor=actor_fields(event.actor),
+            order=order.order_id,
+            verb=order.verb,
+            to=order.upstream,
+            trigger=order.trigger,
+            reason=order.reason,
+            force=order.force,
+            actor=actor_fields(order.actor),
         )
-    handler(draft, event)
+    handler(draft, order)
     return True
 
 
-def _reply(draft: Draft, event: Ordered, outcome: Outcome) -> None:
-    draft.reply((event.order_id,), outcome)
+def _reply(draft: Draft, order: Order, outcome: Outcome) -> None:
+    draft.reply((order.order_id,), outcome)
 
 
-def _refuse(draft: Draft, event: Ordered, gate: str, message: str) -> None:
-    if not event.dry_run:
-        draft.record(
+def _refuse(draft: Draft, order: Order, gate: str, message: str) -> None:
+    if not order.dry_run:
+        draft.say(
             "order_refused",
-            "warning",
-            order=event.order_id,
-            verb=event.verb,
-            to=event.upstream,
-            actor=actor_fields(event.actor),
+            order=order.order_id,
+            verb=order.verb,
+            to=order.upstream,
+            actor=actor_fields(order.actor),
             gate=gate,
             reason=message,
         )
-    _reply(draft, event, Outcome(1, gate, message))
+    _reply(draft, order, Outcome(1, gate, message))
 
 
 # --------------------------------------------------------------- switch and rollback
 
 
-def _switch(draft: Draft, event: Ordered) -> None:
-    if event.upstream is None:
-        _reply(draft, event, Outcome(2, "usage", "switch needs an upstream"))
+def _switch(draft: Draft, order: Order) -> None:
+    if order.upstream is None:
+        _reply(draft, order, Outcome(2, "usage", "switch needs an upstream"))
         return
-    _to(draft, event, event.upstream)
+    _to(draft, order, order.upstream)
 
 
-def _rollback(draft: Draft, event: Ordered) -> None:
+def _rollback(draft: Draft, order: Order) -> None:
     """To the target. It names no upstream, so it never goes onto what was just left."""
-    to = target(draft.s)
+    to = draft.now.target
     if to is None:
-        gate = first_closed(evaluate(draft.s, None), frozenset({"no_target"}))
-        _refuse(draft, event, "no_target", gate.evidence if gate is not None else "no target")
+        gate = first_closed(evaluate(draft.now, None), frozenset({"no_target"}))
+        _refuse(draft, order, "no_target", gate.evidence if gate is not None else "no target")
         return
-    _to(draft, event, to)
+    _to(draft, order, to)
 
 
-def _to(draft: Draft, event: Ordered, to: str, waived: tuple[str, ...] = ()) -> None:
-    state, work = draft.s, draft.s.work
-    if event.dry_run:
-        now = draft.at.boot_ms
-        dry = DryRun(event.order_id, to, event.trigger, event.verb, event.force, now)
-        draft.set(dry_runs=(*state.dry_runs, dry))
+def _to(draft: Draft, order: Order, to: str, waived: tuple[str, ...] = ()) -> None:
+    doing, attempt = draft.doing, draft.memory.attempt
+    if order.dry_run:
+        dry = DryRun(order, to, draft.at.boot_ms)
+        draft.doing = replace(doing, dry_runs=(*doing.dry_runs, dry))
         return
-    if work is not None and work.trigger != AUTOMATIC and work.to != to:
-        _refuse(draft, event, "switch_in_flight", f"a switch to {work.to} is under way")
-        return
-    if work is not None and (work.stage == SWITCHING or work.trigger != AUTOMATIC):
-        if work.to == to:  # a second order for the same target joins the first
-            draft.set(work=replace(work, orders=(*work.orders, event.order_id)))
+    running = attempt if attempt is not None and attempt.stage == SWITCHING else doing.switch
+    if running is not None and (running.stage == SWITCHING or not running.automatic):
+        if running.to == to:  # a second order for the same target joins the first
+            draft.doing = replace(doing, waiting=(*doing.waiting, order.order_id))
         else:
-            _refuse(draft, event, "switch_in_flight", f"a switch to {work.to} is under way")
+            _refuse(draft, order, "switch_in_flight", f"a switch to {running.to} is under way")
         return
-    name, how, _ = in_use(state)
-    if name == to and not state.memory.lost:
-        already = {"from": name, "to": to, "changed": False}
-        _reply(draft, event, Outcome(0, "", f"{to} is active already ({how})", already))
+    now = draft.now
+    if now.active == to and not draft.memory.lost:
+        already = {"from": to, "to": to, "changed": False}
+        _reply(draft, order, Outcome(0, "", f"{to} is active already ({now.how})", already))
         return
-    if state.memory.attempt is not None:
-        _refuse(draft, event, "switch_in_flight", "an earlier switch is not settled yet")
+    if attempt is not None:
+        _refuse(draft, order, "switch_in_flight", "an earlier switch is not settled yet")
         return
-    if work is not None:  # an order beats a waiting automatic switch
+    if running is not None:  # an order beats a waiting automatic switch
         withdraw(draft, "switch_in_flight", "an order came first")
-    draft.set(work=replace(_work(draft, event, to), waived=waived))
+    set_out(draft, to, order, waived)
 
 
-def _work(draft: Draft, event: Ordered, to: str) -> Work:
-    return Work(
-        to,
-        event.trigger,
-        TESTING,
-        draft.at.boot_ms,
-        event.verb,
-        event.reason,
-        event.actor,
-        (event.order_id,),
-        event.force,
-    )
-
-
-def _approve(draft: Draft, event: Ordered) -> None:
+def _approve(draft: Draft, order: Order) -> None:
     """Carry out the open proposal; everything is judged again, but what it named as in the way."""
     proposal = draft.memory.proposal
     if proposal is None:
-        _refuse(draft, event, "no_proposal", "no proposal is open")
+        _refuse(draft, order, "no_proposal", "no proposal is open")
         return
-    if event.proposal is not None and event.proposal != proposal.proposal_id:
-        message = f"{event.proposal} is not open any more; now it is {command(draft.s, proposal)}"
-        _refuse(draft, event, "no_proposal", message)
+    if order.proposal is not None and order.proposal != proposal.proposal_id:
+        current = command(draft.now.state, proposal)
+        message = f"{order.proposal} is not open any more; now it is {current}"
+        _refuse(draft, order, "no_proposal", message)
         return
-    reason = event.reason or f"approved: {proposal.reason}"
-    _to(draft, replace(event, reason=reason), proposal.to, proposal.gates)
+    reason = order.reason or f"approved: {proposal.reason}"
+    _to(draft, replace(order, reason=reason), proposal.to, proposal.gates)
 
 
-def _reject(draft: Draft, event: Ordered) -> None:
+def _reject(draft: Draft, order: Order) -> None:
     """No: not asked again before the active upstream was up once."""
     proposal = draft.memory.proposal
     if proposal is None:
-        _refuse(draft, event, "no_proposal", "no proposal is open")
+        _refuse(draft, order, "no_proposal", "no proposal is open")
         return
-    close(draft, f"rejected by {event.actor.user}{': ' + event.reason if event.reason else ''}")
-    draft.remember(rejected=True)
-    _reply(draft, event, Outcome(0, "", f"rejected: {proposal.origin} -> {proposal.to}"))
+    close(draft, f"rejected by {_who(order)}{': ' + order.reason if order.reason else ''}")
+    draft.memory = replace(draft.memory, rejected=True)
+    _reply(draft, order, Outcome(0, "", f"rejected: {proposal.origin} -> {proposal.to}"))
 
 
-def answer_dry_runs(draft: Draft) -> None:
-    """Answer those for whom a prepare has ended since; ask for one for the others."""
-    waiting = []
-    for dry in draft.s.dry_runs:
-        test = usable_test(draft.s, dry.to, TICKET_MS)
-        if dry.to not in draft.s.policy.upstreams:
-            message = f"a reload has removed {dry.to}"
-            draft.reply((dry.order_id,), Outcome(2, "unknown_upstream", message))
-        elif test is not None and test.at.boot_ms >= dry.since_ms:
-            draft.reply((dry.order_id,), _dry_outcome(draft, dry))
-        else:
-            waiting.append(dry)
-            ask_test(draft, dry.to, urgent=True)
-    if len(waiting) != len(draft.s.dry_runs):
-        draft.set(dry_runs=tuple(waiting))
-
-
-def _dry_outcome(draft: Draft, dry: DryRun) -> Outcome:
-    state = draft.s
-    gates = evaluate(state, dry.to)
-    closed = first_closed(gates, binding_for(dry.trigger, dry.verb, dry.force))
-    test = state.tests[dry.to]
-    data: Mapping[str, object] = {
-        "dry_run": True,
-        "from": in_use(state)[0],
-        "to": dry.to,
-        "gates": [gate_row(gate) for gate in gates],
-        "prepare_ms": test.took_ms,
-    }
-    if in_use(state)[0] == dry.to:
-        return Outcome(0, "", f"{dry.to} is active already: nothing would be done", data)
-    if closed is not None:
-        return Outcome(1, closed.name, closed.evidence, data)
-    return Outcome(0, "", f"would switch to {dry.to}; the prepare passed", data)
-
-
-def gate_row(gate: Gate) -> dict[str, object]:
-    """One gate as it stands in JSON."""
-    return {
-        "gate": gate.name,
-        "closed": gate.closed,
-        "pending": gate.pending,
-        "evidence": gate.evidence,
-        "never_forced": gate.name in FORCE_GATES,
-    }
+def _who(order: Order) -> str:
+    return order.actor.user if order.actor is not None else "healthguard"
 
 
 # --------------------------------------------------------------- the other verbs
 
 
-def _pause(draft: Draft, event: Ordered) -> None:
-    if event.for_ms <= 0 or not event.reason.strip():
-        _reply(draft, event, Outcome(2, "usage", "a pause needs a length and a reason"))
+def _pause(draft: Draft, order: Order) -> None:
+    if order.for_ms <= 0 or not order.reason.strip():
+        _reply(draft, order, Outcome(2, "usage", "a pause needs a length and a reason"))
         return
-    until, old = draft.at.boot_ms + event.for_ms, draft.memory.pause
-    if event.trigger == "signal" and old is not None and old.until_ms >= until:
-        _reply(draft, event, Outcome(0, "", "paused for longer already"))
+    until, old = draft.at.boot_ms + order.for_ms, draft.memory.pause
+    if order.trigger == "signal" and old is not None and old.until_ms >= until:
+        _reply(draft, order, Outcome(0, "", "paused for longer already"))
         return
-    pause = Pause(until, event.reason, event.actor.user, told=event.for_ms <= PAUSE_TOLD_MS)
-    draft.remember(pause=pause, down_at_pause_end=False)
-    work = draft.s.work
-    if work is not None and work.trigger == AUTOMATIC and work.stage in (TESTING, QUEUED):
-        withdraw(draft, "paused", event.reason)
-    draft.record(
+    pause = Pause(until, order.reason, _who(order), told=order.for_ms <= PAUSE_TOLD_MS)
+    draft.memory = replace(draft.memory, pause=pause, down_at_pause_end=False)
+    if draft.doing.switch is not None and draft.doing.switch.automatic:
+        withdraw(draft, "paused", order.reason)
+    draft.say(
         "paused",
-        reason=event.reason,
-        for_ms=event.for_ms,
-        until_wall_ms=draft.at.wall_ms + event.for_ms,
-        actor=actor_fields(event.actor),
+        reason=order.reason,
+        for_ms=order.for_ms,
+        until_wall_ms=draft.at.wall_ms + order.for_ms,
+        actor=actor_fields(order.actor),
     )
-    _reply(draft, event, Outcome(0, "", f"paused: {event.reason}", {"for_ms": event.for_ms}))
+    _reply(draft, order, Outcome(0, "", f"paused: {order.reason}", {"for_ms": order.for_ms}))
 
 
-def _resume(draft: Draft, event: Ordered) -> None:
+def _resume(draft: Draft, order: Order) -> None:
     if draft.memory.pause is None and not draft.memory.down_at_pause_end:
-        _reply(draft, event, Outcome(0, "", "not paused"))
+        _reply(draft, order, Outcome(0, "", "not paused"))
         return
     if draft.memory.pause is not None:
         forget_verdicts(draft)  # what was seen in the pause is not acted on
-    draft.remember(pause=None, down_at_pause_end=False)
-    draft.record("resumed", reason=event.reason, actor=actor_fields(event.actor))
-    _reply(draft, event, Outcome(0, "", "resumed"))
+    draft.memory = replace(draft.memory, pause=None, down_at_pause_end=False)
+    draft.say("resumed", reason=order.reason, actor=actor_fields(order.actor))
+    _reply(draft, order, Outcome(0, "", "resumed"))
 
 
-def _ack(draft: Draft, event: Ordered) -> None:
+def _ack(draft: Draft, order: Order) -> None:
     """A person has looked: the latch opens with a new budget; `lost` ends if the truth is back."""
     memory = draft.memory
-    latched = memory.ledger.latched_ms is not None or memory.shadow.latched_ms is not None
-    if memory.lost and in_use(draft.s)[0] is None:
-        _refuse(draft, event, "lost", f"link and workers do not agree yet: {in_use(draft.s)[2]}")
+    latched = memory.charges.latched_ms is not None or memory.shadow.latched_ms is not None
+    if memory.lost and draft.now.active is None:
+        _refuse(draft, order, "lost", f"link and workers do not agree yet: {draft.now.problem}")
         return
     if not latched and not memory.lost:
-        _reply(draft, event, Outcome(0, "", "nothing to acknowledge"))
+        _reply(draft, order, Outcome(0, "", "nothing to acknowledge"))
         return
-    draft.remember(
-        ledger=replace(memory.ledger, latched_ms=None, charges_ms=()), shadow=Ledger(), lost=""
-    )
-    draft.record(
+    acknowledge(draft)
+    draft.memory = replace(draft.memory, lost="")
+    draft.say(
         "acked",
         what="lost" if memory.lost else "latched",
-        reason=event.reason,
-        actor=actor_fields(event.actor),
+        reason=order.reason,
+        actor=actor_fields(order.actor),
     )
-    _reply(draft, event, Outcome(0, "", "acknowledged"))
+    _reply(draft, order, Outcome(0, "", "acknowledged"))
 
 
-def _good(draft: Draft, event: Ordered) -> None:
-    if event.upstream is None:
-        _reply(draft, event, Outcome(2, "usage", "good needs an upstream"))
+def _good(draft: Draft, order: Order) -> None:
+    if order.upstream is None:
+        _reply(draft, order, Outcome(2, "usage", "good needs an upstream"))
         return
-    pardon(draft, event.upstream, "somebody vouched for it")
-    vouch(draft, event.upstream, event.reason or f"vouched for by {event.actor.user}")
-    draft.record(
+    pardon(draft, order.upstream, "somebody vouched for it")
+    vouch(draft, order.upstream, order.reason or f"vouched for by {_who(order)}")
+    draft.say(
         "release_marked",
-        upstream=event.upstream,
-        release=release_of(draft.s, event.upstream),
+        upstream=order.upstream,
+        release=release_of(draft, order.upstream),
         mark="good",
-        reason=event.reason,
-        actor=actor_fields(event.actor),
+        reason=order.reason,
+        actor=actor_fields(order.actor),
     )
-    _reply(draft, event, Outcome(0, "", f"{event.upstream} is vouched for"))
+    _reply(draft, order, Outcome(0, "", f"{order.upstream} is vouched for"))
 
 
-def _clear(draft: Draft, event: Ordered) -> None:
+def _clear(draft: Draft, order: Order) -> None:
     """Forget the mark of one upstream, or of all (no upstream given)."""
-    names = [event.upstream] if event.upstream is not None else list(draft.s.policy.upstreams)
-    reason = event.reason or f"cleared by {event.actor.user}"
+    names = [order.upstream] if order.upstream is not None else list(draft.policy.upstreams)
+    reason = order.reason or f"cleared by {_who(order)}"
     cleared = [name for name in names if pardon(draft, name, reason)]
     message = f"cleared: {', '.join(cleared)}" if cleared else "there was no mark"
-    _reply(draft, event, Outcome(0, "", message, {"cleared": cleared}))
+    _reply(draft, order, Outcome(0, "", message, {"cleared": cleared}))
 
 
-_VERBS: Mapping[str, Callable[[Draft, Ordered], None]] = {
+_VERBS: Mapping[str, Callable[[Draft, Order], None]] = {
     "switch": _switch,
     "rollback": _rollback,
     "approve": _approve,

@@ -25,8 +25,11 @@ Output order is meaning: what is saved comes before what is done.
 
 from dataclasses import replace
 
+from healthguard.core.charges import counted, drop_shadow, latch
 from healthguard.core.dependencies import VETO_MS, clock_veto, on_dependency
 from healthguard.core.draft import Draft
+from healthguard.core.dryrun import answer_dry_runs
+from healthguard.core.ending import UNSETTLED_MS, on_finished, settle_unknown
 from healthguard.core.events import (
     Checked,
     Command,
@@ -36,20 +39,21 @@ from healthguard.core.events import (
     HostDoubt,
     Observed,
     Ordered,
+    Prepared,
     Restored,
     Save,
     SwitchFinished,
-    Tested,
     Turn,
     Wake,
 )
 from healthguard.core.evidence import failure_sentence
-from healthguard.core.facts import adopt, drop_shadow, on_checked, on_doubt, on_observed, on_tested
-from healthguard.core.gates import evaluate, ledger_charges
+from healthguard.core.facts import adopt, on_checked, on_doubt, on_observed, on_prepared
+from healthguard.core.gates import evaluate, only_vetoed, waivable
 from healthguard.core.health import Tally, Upstream, fresh_passes, upstream_health
-from healthguard.core.memory import Memory, rebase
-from healthguard.core.model import AUTOMATIC, OBSERVE, UP, Instant, Policy
-from healthguard.core.orders import answer_dry_runs, on_ordered
+from healthguard.core.memory import INTERRUPTED, TESTING, Memory, rebase
+from healthguard.core.model import AUTOMATIC, OBSERVE, UP, Instant, Order, Policy
+from healthguard.core.now import Now
+from healthguard.core.orders import on_ordered
 from healthguard.core.probation import (
     PAUSE_TOLD_MS,
     QUANTUM_MS,
@@ -58,34 +62,18 @@ from healthguard.core.probation import (
     end_pause,
     note_up,
 )
-from healthguard.core.proposals import propose, tend, waivable
+from healthguard.core.proposals import propose, tend
 from healthguard.core.state import (
     PRELOAD_MS,
     STALE_MS,
     TEST_MS,
-    TESTING,
     State,
-    Work,
-    active,
-    failing_since,
     min_down_ms,
-    mode,
-    still_failing,
-    target,
-    usable_test,
-    wanted,
+    usable_prepare,
 )
-from healthguard.core.switching import (
-    PENDING_MS,
-    UNSETTLED_MS,
-    advance,
-    ask_test,
-    on_finished,
-    on_turn,
-    settle_unknown,
-)
-from healthguard.core.telling import tell
-from healthguard.core.would import latch, would_switch
+from healthguard.core.switching import PENDING_MS, advance, ask_prepare, on_turn, set_out
+from healthguard.core.telling import judge_calm, tell
+from healthguard.core.would import would_switch
 
 REFUSED_RETRY_MS = 30_000  # a refused prepare is asked for again after this, or on a changed file
 WANTED_RETRY_MS = 5_000  # the same while a switch is wanted
@@ -93,7 +81,9 @@ WANTED_RETRY_MS = 5_000  # the same while a switch is wanted
 
 def begin(at: Instant, policy: Policy) -> State:
     """The state before anything was heard; Restored comes next."""
-    return _configure(State(policy, Memory("", at), at), policy)
+    draft = Draft(State(policy, Memory("", at), at), at)
+    _configure(draft, policy)
+    return draft.state()
 
 
 def step(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
@@ -102,31 +92,28 @@ def step(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
     if at.boot_ms < state.at.boot_ms:  # a late event never turns time back
         at = replace(at, boot_ms=state.at.boot_ms)
     draft = Draft(state, at)
-    matters = _apply(draft, event)
-    if not matters and 0 < state.wake_ms <= at.boot_ms:
-        draft.set(at=at)  # a wake is late: until now it was as ``state`` says, whatever came first
-        matters = True
-    if matters:
+    # A wake that is late: until now it was as ``state`` says, whatever came first.
+    overdue = 0 < state.doing.wake_ms <= at.boot_ms
+    if _apply(draft, event, state) or overdue:
         _settle(draft, state)
     commands: tuple[Command, ...] = tuple(draft.out)
     if draft.memory is not state.memory and draft.memory != state.memory:
-        draft.remember(saved=at)
+        draft.memory = replace(draft.memory, saved=at)
         commands = (Save(draft.memory), *commands)
-    return draft.s, commands
+    return draft.state(), commands
 
 
-def _apply(draft: Draft, event: Event) -> bool:
+def _apply(draft: Draft, event: Event, before: State) -> bool:
     """Take in one event; False if nothing can follow from it."""
-    if isinstance(event, Checked):  # by far the most frequent: it moves the time itself
-        return on_checked(draft, event)
-    draft.set(at=draft.at)
     match event:
+        case Checked():
+            return on_checked(draft, event, before)
         case DependencyChecked():
             return on_dependency(draft, event)
         case Observed():
-            return on_observed(draft, event)
-        case Tested():
-            return on_tested(draft, event)
+            return on_observed(draft, event, before)
+        case Prepared():
+            return on_prepared(draft, event)
         case Ordered():
             return on_ordered(draft, event)
         case Turn():
@@ -136,48 +123,45 @@ def _apply(draft: Draft, event: Event) -> bool:
         case HostDoubt():
             return on_doubt(draft, event)
         case Configured():
-            draft.s = _configure(draft.s, event.policy)
+            _configure(draft, event.policy)
             return True
         case Restored():
             _restore(draft, event)
             return True
-    draft.set(wake_ms=0)  # Woke: a timer that fired a little early is asked for again
+    # Woke: a timer that fired a little early is asked for again.
+    draft.doing = replace(draft.doing, wake_ms=0)
     return True
 
 
-def _configure(state: State, policy: Policy) -> State:
+def _configure(draft: Draft, policy: Policy) -> None:
     """A new policy: probes that are still there keep their counters, the rest starts unknown."""
+    before, now = draft.policy, draft.at.boot_ms
     upstreams = {}
     for name, upstream in policy.upstreams.items():
-        old = state.upstreams.get(name)
-        known = state.policy.upstreams.get(name)
+        old = draft.upstreams.get(name)
+        known = before.upstreams.get(name)
         probes = {}
         for probe, expect in upstream.probes.items():
             kept = old.probes.get(probe) if old is not None else None
             same = known is not None and known.probes.get(probe) == expect
-            probes[probe] = kept if kept is not None and same else Tally(since_ms=state.at.boot_ms)
+            probes[probe] = kept if kept is not None and same else Tally(since_ms=now)
         health = upstream_health(probes, upstream.require)
         same_health = old is not None and old.health == health
-        since = old.since_ms if old is not None and same_health else state.at.boot_ms
+        since = old.since_ms if old is not None and same_health else now
         release = old.release if old is not None else None
         upstreams[name] = Upstream(probes, health, since, release)
-    tests = {name: fact for name, fact in state.tests.items() if name in policy.upstreams}
-    old_policy = state.policy
-    dependencies = {
-        name: state.dependencies[name]
-        if name in state.dependencies and old_policy.dependencies.get(name) == expect
-        else Tally(since_ms=state.at.boot_ms)
+    draft.dependencies = {
+        name: draft.dependencies[name]
+        if name in draft.dependencies and before.dependencies.get(name) == expect
+        else Tally(since_ms=now)
         for name, expect in policy.dependencies.items()
     }
-    seen = tuple(name for name in state.dependencies_seen if name in dependencies)
-    return replace(
-        state,
-        policy=policy,
-        upstreams=upstreams,
-        tests=tests,
-        dependencies=dependencies,
-        dependencies_seen=seen,
+    draft.seen = replace(
+        draft.seen,
+        prepares={n: fact for n, fact in draft.seen.prepares.items() if n in policy.upstreams},
+        dependencies_up=tuple(n for n in draft.seen.dependencies_up if n in policy.dependencies),
     )
+    draft.policy, draft.upstreams = policy, upstreams
 
 
 def _restore(draft: Draft, event: Restored) -> None:
@@ -192,7 +176,11 @@ def _restore(draft: Draft, event: Restored) -> None:
         gap = max(0, now.boot_ms - bake.counted_ms)
         grown = replace(bake, until_ms=bake.until_ms + gap, counted_ms=now.boot_ms)
         memory = replace(memory, bake=grown)
-    draft.set(memory=memory, epoch=_base36(now.wall_ms), seq=0, settled_ms=now.boot_ms)
+    if memory.attempt is not None:
+        memory = replace(memory, attempt=replace(memory.attempt, stage=INTERRUPTED))
+    draft.memory = memory
+    draft.told = replace(draft.told, epoch=_base36(now.wall_ms), seq=0)
+    draft.doing = replace(draft.doing, settled_ms=now.boot_ms)
 
 
 def _base36(number: int) -> str:
@@ -205,10 +193,14 @@ def _base36(number: int) -> str:
 
 
 def _settle(draft: Draft, before: State) -> None:
-    """Draw every consequence of what is known now, in one fixed order."""
+    """Draw every consequence of what is known now, in one fixed order.
+
+    What is true comes first, then what time has ended, then what is to be done, and last what
+    is said: each reads only what the ones before it have settled.
+    """
     settle_unknown(draft)
     adopt(draft)
-    if mode(draft.s) != OBSERVE:
+    if draft.now.mode != OBSERVE:
         drop_shadow(draft)
     end_pause(draft)
     account(draft, before)
@@ -218,30 +210,30 @@ def _settle(draft: Draft, before: State) -> None:
     tend(draft)
     advance(draft)
     answer_dry_runs(draft)
-    _ask_tests(draft)
-    tell(draft, evaluate(draft.s, target(draft.s)))
+    _ask_prepares(draft)
+    tell(draft)
+    judge_calm(draft)
     _wake(draft)
 
 
 def _decide(draft: Draft) -> None:
     """Begin an automatic switch when it is wanted and no gate is closed (laws 2 and 4)."""
-    state = draft.s
-    if state.work is not None or state.memory.attempt is not None or not wanted(state):
+    now = draft.now
+    if draft.doing.switch is not None or draft.memory.attempt is not None or not now.wanted:
         clock_veto(draft, False)
         return
-    to = target(state)
-    closed = [gate for gate in evaluate(state, to) if gate.closed]
-    clock_veto(draft, _only_vetoed({gate.name for gate in closed if not gate.pending}))
+    to = now.target
+    closed = [finding for finding in evaluate(now, to) if finding.closed]
+    clock_veto(draft, only_vetoed(closed))
     if to is None:
         return
-    if any(gate.name != "min_down" and not gate.pending for gate in closed):
-        draft.set(held_ms=draft.at.boot_ms)
+    if any(finding.name != "min_down" and not finding.pending for finding in closed):
+        draft.doing = replace(draft.doing, held_ms=draft.at.boot_ms)
     if not closed:
-        if not still_failing(state):
-            return  # the next result tells, and it is asked for at the fast interval
-        reason = failure_sentence(state, active(state))
-        draft.set(work=Work(to, AUTOMATIC, TESTING, draft.at.boot_ms, reason=reason))
-    elif waivable(draft.s, closed):
+        if now.still_failing:  # else the next result tells: it is asked for at the fast interval
+            reason = failure_sentence(now.state, now.active)
+            set_out(draft, to, Order("", reason=reason, trigger=AUTOMATIC))
+    elif waivable(draft.now, closed):
         propose(draft, to, closed)
     elif closed[0].name == "mode":
         would_switch(draft, to)
@@ -249,77 +241,78 @@ def _decide(draft: Draft) -> None:
         latch(draft, closed[0].evidence)
 
 
-def _only_vetoed(closed: set[str]) -> bool:
-    return "dependency_down" in closed and closed <= {"dependency_down", "known_bad", "mode"}
-
-
-def _ask_tests(draft: Draft) -> None:
+def _ask_prepares(draft: Draft) -> None:
     """Know in advance whether a switch would be accepted; be armed once the active one fails."""
-    state = draft.s
-    if state.testing is not None or state.link is None or state.retry_ms > draft.at.boot_ms:
+    now, link = draft.now, draft.seen.link
+    if draft.doing.preparing is not None or link is None or draft.doing.retry_ms > draft.at.boot_ms:
         return
-    here, to, since = active(state), target(state), failing_since(state)
-    if since is not None and to is not None:
-        armed = usable_test(state, to, PRELOAD_MS)
-        if armed is None or (armed.gate and _age(state, to) >= WANTED_RETRY_MS):
-            ask_test(draft, to, urgent=True)
+    to = now.target
+    if now.failing_since is not None and to is not None:
+        armed = usable_prepare(now.state, to, PRELOAD_MS)
+        if armed is None or (armed.gate and _age(now.state, to) >= WANTED_RETRY_MS):
+            ask_prepare(draft, to, urgent=True)
             return
-    for name in state.policy.upstreams:
-        if name == here or name == state.link.upstream:
+    for name in draft.policy.upstreams:
+        if name in (now.active, link.upstream):
             continue
-        test = usable_test(state, name, TEST_MS)
-        if test is None or (test.gate and _age(state, name) >= REFUSED_RETRY_MS):
-            ask_test(draft, name, urgent=False)
+        fact = usable_prepare(now.state, name, TEST_MS)
+        if fact is None or (fact.gate and _age(now.state, name) >= REFUSED_RETRY_MS):
+            ask_prepare(draft, name, urgent=False)
             return
 
 
 def _age(state: State, upstream: str) -> int:
-    return state.at.boot_ms - state.tests[upstream].at.boot_ms
+    return state.at.boot_ms - state.seen.prepares[upstream].at.boot_ms
 
 
 def _wake(draft: Draft) -> None:
     """Ask to be called when the next thing falls due that depends on time alone."""
     now = draft.at.boot_ms
-    at = min((time for time in _due(draft.s) if time > now), default=0)
-    if at != draft.s.wake_ms:
-        draft.set(wake_ms=at)
+    at = min((time for time in _due(draft.now) if time > now), default=0)
+    if at != draft.doing.wake_ms:
+        draft.doing = replace(draft.doing, wake_ms=at)
         if at:
             draft.out.append(Wake(at))
 
 
-def _due(state: State) -> list[int]:
-    """Boot times at which a gate, a bake, a pause or a test changes by itself."""
-    memory, rollback = state.memory, state.policy.rollback
-    times = [memory.grace_from_ms + rollback.start_grace_ms, state.retry_ms]
+def _due(now: Now) -> list[int]:
+    """Boot times at which a gate, a bake, a pause or a prepare changes by itself."""
+    state, memory, doing = now.state, now.state.memory, now.state.doing
+    rollback = state.policy.rollback
+    times = [memory.grace_from_ms + rollback.start_grace_ms, doing.retry_ms]
     if memory.pause is not None:
         times += [memory.pause.until_ms, memory.pause.until_ms - PAUSE_TOLD_MS]
     if memory.bake is not None:
         times += [memory.bake.until_ms, memory.bake.counted_ms + QUANTUM_MS]
     if memory.proposal is not None:
         times.append(memory.proposal.remind_ms)
-    if state.veto_ms is not None:
-        times.append(state.veto_ms + VETO_MS)
-    charges = ledger_charges(state)
+    if doing.veto_ms is not None:
+        times.append(doing.veto_ms + VETO_MS)
+    charges = counted(now)
     times += [at + rollback.cooldown_ms for at in charges]
     times += [at + rollback.budget_per_ms for at in charges]
-    here, since = active(state), failing_since(state)
-    if here is not None and since is not None:
-        times += [since + min_down_ms(state, here), state.at.boot_ms + WANTED_RETRY_MS]
-    if state.looked_ms is not None:
-        times.append(state.looked_ms + STALE_MS + 1)
-    for fact in state.tests.values():
+    if now.active is not None and now.failing_since is not None:
+        again = state.at.boot_ms + WANTED_RETRY_MS
+        times += [now.failing_since + min_down_ms(state, now.active), again]
+    if state.seen.looked_ms is not None:
+        times.append(state.seen.looked_ms + STALE_MS + 1)
+    for fact in state.seen.prepares.values():
         wait = REFUSED_RETRY_MS if fact.gate else TEST_MS
         times.append(fact.at.boot_ms + wait + 1)
-    to = target(state)
-    if to is not None and state.upstreams[to].health == UP:
-        require = state.policy.upstreams[to].require
-        needed = rollback.standby_passes
-        _, lapse = fresh_passes(
-            state.upstreams[to], state.policy.health, require, needed, state.at.boot_ms
-        )
-        times.append(lapse + 1)
-    if state.work is not None and state.work.stage == TESTING:
-        times.append(state.work.since_ms + PENDING_MS + 1)
-    if state.unsettled:
-        times.append(state.settled_ms + UNSETTLED_MS)
+    times += _lapses(now)
+    if doing.switch is not None and doing.switch.stage == TESTING:
+        times.append(doing.switch.since_ms + PENDING_MS + 1)
+    if doing.unsettled:
+        times.append(doing.settled_ms + UNSETTLED_MS)
     return times
+
+
+def _lapses(now: Now) -> list[int]:
+    """When the target's passes are not fresh any more."""
+    state, to = now.state, now.target
+    if to is None or state.upstreams[to].health != UP:
+        return []
+    policy, require = state.policy, state.policy.upstreams[to].require
+    needed = policy.rollback.standby_passes
+    _, lapse = fresh_passes(state.upstreams[to], policy.health, require, needed, state.at.boot_ms)
+    return [lapse + 1]

@@ -6,7 +6,7 @@ from healthguard.core.draft import Draft
 from healthguard.core.memory import Bake
 from healthguard.core.model import DOWN, UNKNOWN, UP
 from healthguard.core.releases import release_of, vouch
-from healthguard.core.state import STALE_MS, State, active, health_of
+from healthguard.core.state import STALE_MS, State, health_of
 
 QUANTUM_MS = 10_000  # bake time is put into memory in steps of this, not at each event
 COVERAGE = 0.9  # of a bake must have been seen
@@ -24,20 +24,20 @@ def account(draft: Draft, before: State) -> None:
     now = draft.at.boot_ms
     passed, blind = now - bake.counted_ms, is_blind(before, bake, now)
     due = passed >= min(QUANTUM_MS, before.policy.bake.for_ms // 10) or now >= bake.until_ms
-    if passed <= 0 or not (due or blind != is_blind(draft.s, bake, now)):
+    if passed <= 0 or not (due or blind != is_blind(draft.now.state, bake, now)):
         return
     if blind:
         grown = replace(bake, until_ms=bake.until_ms + passed, counted_ms=now)
     else:
         grown = replace(bake, seen_ms=bake.seen_ms + passed, counted_ms=now)
-    draft.remember(bake=grown)
+    draft.memory = replace(draft.memory, bake=grown)
 
 
 def is_blind(state: State, bake: Bake, now_ms: int) -> bool:
     """True while nothing trustworthy is known about the upstream on probation, or in a pause."""
     return (
         state.memory.pause is not None
-        or bool(state.doubt)
+        or bool(state.seen.doubt)
         or health_of(state, bake.upstream) == UNKNOWN
         or _silent(state, bake.upstream, now_ms)
     )
@@ -54,8 +54,8 @@ def _silent(state: State, upstream: str, now_ms: int) -> bool:
 
 def start_bake(draft: Draft, upstream: str, origin: str | None, forced: bool) -> None:
     """Probation begins; a new one replaces an old one."""
-    now, length = draft.at.boot_ms, draft.s.policy.bake.for_ms
-    release = release_of(draft.s, upstream)
+    now, length = draft.at.boot_ms, draft.policy.bake.for_ms
+    release = release_of(draft, upstream)
     bake = Bake(
         upstream,
         origin,
@@ -64,10 +64,10 @@ def start_bake(draft: Draft, upstream: str, origin: str | None, forced: bool) ->
         now,
         forced=forced,
         release=release,
-        origin_release=release_of(draft.s, origin),
+        origin_release=release_of(draft, origin),
     )
-    draft.remember(bake=bake)
-    draft.record("bake_started", upstream=upstream, origin=origin, for_ms=length, release=release)
+    draft.memory = replace(draft.memory, bake=bake)
+    draft.say("bake_started", upstream=upstream, origin=origin, for_ms=length, release=release)
 
 
 def renew_bake(draft: Draft, upstream: str, release: str) -> None:
@@ -79,13 +79,13 @@ def renew_bake(draft: Draft, upstream: str, release: str) -> None:
     if bake is None or bake.upstream != upstream:
         return
     if bake.release is None:
-        draft.remember(bake=replace(bake, release=release))
+        draft.memory = replace(draft.memory, bake=replace(bake, release=release))
         return
     origin_release = bake.origin_release
     start_bake(draft, upstream, bake.origin, bake.forced)
     fresh = draft.memory.bake
     if fresh is not None:
-        draft.remember(bake=replace(fresh, origin_release=origin_release))
+        draft.memory = replace(draft.memory, bake=replace(fresh, origin_release=origin_release))
 
 
 def end_bake(draft: Draft) -> None:
@@ -93,28 +93,28 @@ def end_bake(draft: Draft) -> None:
     bake = draft.memory.bake
     if bake is None:
         return
-    now, health = draft.at.boot_ms, health_of(draft.s, bake.upstream)
-    if bake.upstream not in draft.s.policy.upstreams:
-        draft.remember(bake=None)
+    now, health = draft.at.boot_ms, health_of(draft.now.state, bake.upstream)
+    if bake.upstream not in draft.policy.upstreams:
+        draft.memory = replace(draft.memory, bake=None)
     elif health == DOWN and not bake.failed:
-        draft.remember(bake=replace(bake, failed=True))
-        draft.record("bake_failed", "warning", upstream=bake.upstream, origin=bake.origin)
+        draft.memory = replace(draft.memory, bake=replace(bake, failed=True))
+        draft.say("bake_failed", upstream=bake.upstream, origin=bake.origin)
     elif health == UP and bake.failed:
-        length = draft.s.policy.bake.for_ms
+        length = draft.policy.bake.for_ms
         again = replace(bake, failed=False, until_ms=now + length, seen_ms=0, counted_ms=now)
-        draft.remember(bake=again)
-        draft.record("bake_started", upstream=bake.upstream, origin=bake.origin, for_ms=length)
-    elif health == UP and now >= bake.until_ms and _covered(draft.s, bake):
-        running = release_of(draft.s, bake.upstream)
-        if running is not None and bake.release not in (None, running):
-            renew_bake(draft, bake.upstream, running)  # it is not this one that was on probation
+        draft.memory = replace(draft.memory, bake=again)
+        draft.say("bake_started", upstream=bake.upstream, origin=bake.origin, for_ms=length)
+    elif health == UP and now >= bake.until_ms and _covered(draft.now.state, bake):
+        release = release_of(draft, bake.upstream)
+        if release is not None and bake.release not in (None, release):
+            renew_bake(draft, bake.upstream, release)  # it is not this one that was on probation
             return
-        draft.remember(bake=None)
+        draft.memory = replace(draft.memory, bake=None)
         vouch(draft, bake.upstream, "passed its bake")
-        draft.record(
+        draft.say(
             "bake_passed",
             upstream=bake.upstream,
-            release=running,
+            release=release,
             lasted_ms=now - bake.since_ms,
             origin=bake.origin,
         )
@@ -132,13 +132,13 @@ def end_pause(draft: Draft) -> None:
     if pause is None:
         return
     if now >= pause.until_ms:
-        was_down = health_of(draft.s, active(draft.s)) == DOWN
-        draft.remember(pause=None, down_at_pause_end=was_down)
+        was_down = draft.now.wanted
+        draft.memory = replace(draft.memory, pause=None, down_at_pause_end=was_down)
         forget_verdicts(draft)
-        draft.record("resumed", reason="the pause has ended", active_down=was_down)
+        draft.say("resumed", reason="the pause has ended", active_down=was_down)
     elif not pause.told and now >= pause.until_ms - PAUSE_TOLD_MS:
-        draft.remember(pause=replace(pause, told=True))
-        draft.record("paused", reason=pause.reason, ends_in_ms=pause.until_ms - now, reminder=True)
+        draft.memory = replace(draft.memory, pause=replace(pause, told=True))
+        draft.say("paused", reason=pause.reason, ends_in_ms=pause.until_ms - now, reminder=True)
 
 
 def forget_verdicts(draft: Draft) -> None:
@@ -151,26 +151,27 @@ def forget_verdicts(draft: Draft) -> None:
             since_ms=now,
             probes={probe: tally.forget(now) for probe, tally in upstream.probes.items()},
         )
-        for name, upstream in draft.s.upstreams.items()
+        for name, upstream in draft.upstreams.items()
     }
     known = {  # when an outage began stays known: a bake since then does not make it a new one
         name: replace(tally.forget(now), first_fail_ms=tally.first_fail_ms)
-        for name, tally in draft.s.dependencies.items()
+        for name, tally in draft.dependencies.items()
     }
-    draft.set(upstreams=fresh, dependencies=known, would=False, veto_ms=None)
+    draft.upstreams, draft.dependencies = fresh, known
+    draft.doing = replace(draft.doing, would=False, veto_ms=None)
 
 
 def note_up(draft: Draft) -> None:
     """One-time conditions that end when an upstream is seen up."""
-    here = active(draft.s)
-    if health_of(draft.s, here) == UP and here is not None:
+    now, here = draft.now, draft.now.active
+    if here is not None and health_of(now.state, here) == UP:
         if here not in draft.memory.seen_up:
-            draft.remember(seen_up=(*draft.memory.seen_up, here))
+            draft.memory = replace(draft.memory, seen_up=(*draft.memory.seen_up, here))
         if draft.memory.down_at_pause_end:
-            draft.remember(down_at_pause_end=False)
-        if draft.s.would:
-            draft.set(would=False)
+            draft.memory = replace(draft.memory, down_at_pause_end=False)
+        if draft.doing.would:
+            draft.doing = replace(draft.doing, would=False)
     forced = draft.memory.forced
-    left = forced is not None and draft.memory.active not in (None, forced)
-    if forced is not None and (left or health_of(draft.s, forced) == UP):
-        draft.remember(forced=None)
+    left = draft.memory.active not in (None, forced)
+    if forced is not None and (left or health_of(now.state, forced) == UP):
+        draft.memory = replace(draft.memory, forced=None)

@@ -4,37 +4,25 @@ from dataclasses import replace
 
 from healthguard.core.draft import Draft
 from healthguard.core.evidence import failure_sentence
-from healthguard.core.gates import Gate, first_closed, switch_wanted_now
+from healthguard.core.gates import TRUTH, evaluate, first_closed, past_min_down
+from healthguard.core.happenings import ERROR, WARNING
 from healthguard.core.model import DOWN, UP
-from healthguard.core.state import (
-    SWITCHING,
-    State,
-    active,
-    baking,
-    failing_since,
-    failing_since_ms,
-    health_of,
-    min_down_ms,
-    serving,
-    target,
-)
+from healthguard.core.now import Finding, Now
+from healthguard.core.state import failing_since_ms, health_of, min_down_ms
 
-# While one of these is closed the truth itself is in doubt: a hold, whether wanted or not.
-TRUTH = frozenset(
-    {"link_unmanaged", "nginx_down", "nginx_upgrading", "active_unknown", "self_unhealthy"}
-)
 PENDING_MS = 5_000  # a missing fact is not called a hold before it has been missing this long
 # An upstream may take its time after a start of the host. One that fails for longer than this is
 # said, although nothing may be done about it yet.
 SLOW_START_MS = 120_000
+READY = "a rollback would succeed now"
 
 
-def phase(state: State, gates: tuple[Gate, ...]) -> tuple[str, Gate | None]:
+def phase(now: Now) -> tuple[str, Finding | None]:
     """(phase, the gate that holds it), from the gates for the present target."""
-    if state.memory.lost:
+    memory, gates = now.state.memory, evaluate(now, now.target)
+    if memory.lost:
         return "lost", None
-    in_flight = state.work is not None and state.work.stage == SWITCHING
-    if in_flight or state.memory.attempt is not None:
+    if memory.attempt is not None:
         return "switching", None
     truth = first_closed(gates, TRUTH)
     if truth is not None and not truth.pending:
@@ -43,97 +31,104 @@ def phase(state: State, gates: tuple[Gate, ...]) -> tuple[str, Gate | None]:
     if starting is not None or truth is not None:
         return "starting", starting or truth
     closed = first_closed(gates)
-    if switch_wanted_now(state) and closed is not None and not _excused(state, closed):
+    if past_min_down(now) and closed is not None and not _excused(now, closed):
         return "holding", closed
-    here = active(state)
-    return ("baking" if here is not None and baking(state, here) else "steady"), None
+    return ("baking" if now.baking else "steady"), None
 
 
-def _excused(state: State, gate: Gate) -> bool:
+def _excused(now: Now, finding: Finding) -> bool:
     """A pending fact is on its way: not a hold yet."""
-    here, since = active(state), failing_since(state)
-    if not gate.pending or here is None or since is None:
+    here, since = now.active, now.failing_since
+    if not finding.pending or here is None or since is None:
         return False
-    return state.at.boot_ms - since < min_down_ms(state, here) + PENDING_MS
+    return now.state.at.boot_ms - since < min_down_ms(now.state, here) + PENDING_MS
 
 
-def tell(draft: Draft, gates: tuple[Gate, ...]) -> None:
+def judge_calm(draft: Draft) -> None:
+    """Derive what an ordinary pass or look is compared with, so that it costs little."""
+    now = draft.now
+    closed = first_closed(evaluate(now, now.target))
+    draft.calm = phase(now)[0] in ("steady", "baking")
+    up = health_of(now.state, now.active) == UP
+    draft.awaits_passes = up and closed is not None and closed.name == "standby_not_up"
+
+
+def tell(draft: Draft) -> None:
     """Say what has changed in phase, hold and readiness."""
-    name, gate = phase(draft.s, gates)
-    old, old_hold = draft.s.told_phase, draft.s.told_hold
-    hold = gate.name if name == "holding" and gate is not None else ""
+    now = draft.now
+    name, finding = phase(now)
+    old, old_hold = draft.told.phase, draft.told.hold
+    hold = finding.name if name == "holding" and finding is not None else ""
     same = (name, hold) == (old, old_hold)
-    if draft.s.told_down and (not same or not _down(draft.s)):
-        draft.set(told_down=False)
+    if draft.told.down and (not same or not _down(now)):
+        draft.told = replace(draft.told, down=False)
     if hold != old_hold:
-        if hold and gate is not None:
-            _hold_entered(draft, gate)
+        if hold and finding is not None:
+            _hold_entered(draft, now, finding)
         else:
-            draft.record("hold_left", gate=old_hold, phase=name)
-    elif name == "starting" and old in ("steady", "baking") and gate is not None:
-        _hold_entered(draft, replace(gate, name="starting"))  # what was known is known no more
+            draft.say("hold_left", gate=old_hold, phase=name)
+    elif name == "starting" and old in ("steady", "baking") and finding is not None:
+        _hold_entered(draft, now, replace(finding, name="starting"))  # known no more
     elif name != old and old == "starting":
-        draft.record("hold_left", gate="starting", phase=name)
-    elif same and gate is not None and not draft.s.told_down and _matters_now(draft.s, gate):
-        _hold_entered(draft, gate)  # users see errors now, and it holds: said once more
+        draft.say("hold_left", gate="starting", phase=name)
+    elif same and finding is not None and not draft.told.down and _matters_now(now, finding):
+        _hold_entered(draft, now, finding)  # users see errors now, and it holds: said once more
     if not same:
-        draft.set(told_phase=name, told_hold=hold)
-    _tell_ready(draft, gates, name)
+        draft.told = replace(draft.told, phase=name, hold=hold)
+    _tell_ready(draft, now, name)
 
 
-def _down(state: State) -> bool:
-    return health_of(state, serving(state)) == DOWN
+def _down(now: Now) -> bool:
+    return health_of(now.state, now.serving) == DOWN
 
 
-def _matters_now(state: State, gate: Gate) -> bool:
+def _matters_now(now: Now, finding: Finding) -> bool:
     """True if what holds has come to hold back help for an upstream that is down."""
-    since = failing_since_ms(state, serving(state))
-    if not _down(state) or since is None:
+    since = failing_since_ms(now.state, now.serving)
+    if not _down(now) or since is None:
         return False
-    return gate.name != "starting" or state.at.boot_ms - since >= SLOW_START_MS
+    return finding.name != "starting" or now.state.at.boot_ms - since >= SLOW_START_MS
 
 
-def _hold_entered(draft: Draft, gate: Gate) -> None:
+def _hold_entered(draft: Draft, now: Now, finding: Finding) -> None:
     """A switch that is wanted and held back, or a truth that is lost, is said loudly."""
-    here, to, down = active(draft.s), target(draft.s), _down(draft.s)
+    down, to = _down(now), now.target
     fields: dict[str, object] = {
-        "gate": gate.name,
-        "reason": gate.evidence,
-        "active": here,
+        "gate": finding.name,
+        "reason": finding.evidence,
+        "active": now.active,
         "target": to,
         "wanted": down,
-        "both_down": down and to is not None and health_of(draft.s, to) == DOWN,
-        "failure": failure_sentence(draft.s, serving(draft.s)),
+        "both_down": down and to is not None and health_of(now.state, to) == DOWN,
+        "failure": failure_sentence(now.state, now.serving),
     }
-    draft.set(told_down=down)
-    draft.record("hold_entered", "error" if down else "warning", **fields)
+    draft.told = replace(draft.told, down=down)
+    draft.say("hold_entered", ERROR if down else None, **fields)
     if down:
-        decision = {"at_wall_ms": draft.at.wall_ms, "event": "hold_entered", **fields}
-        draft.remember(last_decision=decision)
+        draft.decided("hold_entered", fields)
 
 
-def ready(gates: tuple[Gate, ...]) -> tuple[bool, Gate | None]:
+def ready(now: Now) -> tuple[bool, Finding | None]:
     """(a rollback would succeed now, else the gate that says no)."""
-    closed = first_closed(gates)
+    closed = first_closed(evaluate(now, now.target))
     return closed is None, closed
 
 
-def _tell_ready(draft: Draft, gates: tuple[Gate, ...], name: str) -> None:
-    here = active(draft.s)
-    if name in ("starting", "switching") or health_of(draft.s, here) != UP:
+def _tell_ready(draft: Draft, now: Now, name: str) -> None:
+    if name in ("starting", "switching") or health_of(now.state, now.active) != UP:
         return  # an incident tells its own story
-    yes, gate = ready(gates)
-    if gate is not None and (gate.pending or gate.name == "min_down"):
+    yes, finding = ready(now)
+    if finding is not None and (finding.pending or finding.name == "min_down"):
         return
-    now = (yes, gate.name if gate is not None else "")
-    if now == draft.s.told_ready:
+    gate = finding.name if finding is not None else ""
+    if (yes, gate) == draft.told.ready:
         return
-    draft.set(told_ready=now)
-    draft.record(
+    draft.told = replace(draft.told, ready=(yes, gate))
+    draft.say(
         "readiness_changed",
-        "info" if yes else "warning",
+        None if yes else WARNING,
         ready=yes,
-        gate=now[1] or None,
-        reason=gate.evidence if gate is not None else "a rollback would succeed now",
-        target=target(draft.s),
+        gate=gate or None,
+        reason=finding.evidence if finding is not None else READY,
+        target=now.target,
     )

@@ -8,10 +8,12 @@ from healthguard import __version__
 from healthguard.assembly import BuildError, Probers, build_observer, build_probers, build_switcher
 from healthguard.config import Config, ConfigError, load
 from healthguard.control.ports import View
-from healthguard.core.events import Ordered, Record
-from healthguard.core.model import Actor, Outcome
-from healthguard.core.state import State, target
-from healthguard.core.text import iso
+from healthguard.core.durations import iso
+from healthguard.core.events import Say
+from healthguard.core.happenings import HAPPENINGS
+from healthguard.core.model import Actor, Order, Outcome
+from healthguard.core.now import now_of
+from healthguard.core.state import State
 from healthguard.daemon.agreement import Agreement, Mine
 from healthguard.machine import clock
 from healthguard.notify.spec import Notifier
@@ -74,9 +76,9 @@ class Guard:
     async def reconcile(self) -> None:
         """Clear up what a crash left in the middle of a switch."""
         open_switches = {
-            runner.state.memory.attempt.switch_id: runner
+            attempt.begun.switch_id: runner
             for runner in self.runners.values()
-            if runner.state.memory.attempt is not None
+            if (attempt := runner.state.memory.attempt) is not None and attempt.begun is not None
         }
         for found in await self.host.switcher.reconcile():
             runner = open_switches.pop(found.switch_id, None)
@@ -150,7 +152,7 @@ class Guard:
         """What to type when nothing of healthguard runs any more; to the target, or the other."""
         state, files = self.runners[name].state, self.config.pools[name].files
         others = [each for each in files.upstreams if each != state.memory.active]
-        to = target(state) or others[0]
+        to = now_of(state).target or others[0]
         link, binary, conf = files.link, self.config.nginx.binary, self.config.nginx.config
         fresh = link.parent / f".{link.name}.new"
         return [
@@ -205,9 +207,7 @@ class Guard:
         trigger: str = "manual",
     ) -> Outcome:
         """Carry out one order and wait for its end. KeyError: no such pool."""
-        order = Ordered(
-            clock.now(),
-            "",
+        order = Order(
             verb,
             actor,
             upstream,
@@ -226,7 +226,7 @@ class Guard:
             name
             for name, runner in self.runners.items()
             if runner.state.memory.active is None
-            or target(runner.state) != runner.state.memory.active
+            or now_of(runner.state).target != runner.state.memory.active
         ]
         orders = (
             self.order(name, "rollback", _SIGNAL, reason="SIGUSR1", trigger="signal")
@@ -266,7 +266,7 @@ class Guard:
 
     def _rejected(self, problems: list[str], actor: Actor) -> Outcome:
         self.reload_ok = False
-        self.record("config_rejected", "error", problems=problems, by=actor)
+        self.record("config_rejected", problems=problems, by=actor)
         return Outcome(2, "config_rejected", "\n".join(problems), {"problems": problems})
 
     def _forbidden(self, fresh: Config) -> list[str]:
@@ -322,16 +322,14 @@ class Guard:
             for runner in busy:
                 await runner.idle()
 
-    def record(
-        self, event: str, level: str = "info", by: Actor | None = None, **fields: object
-    ) -> None:
+    def record(self, event: str, by: Actor | None = None, **fields: object) -> None:
         """Say one event of the daemon itself, of no pool."""
         self._count += 1
         at = clock.now()
         event_id = f"daemon-{self.started.wall_ms:x}-{self._count}"
         if by is not None:
             fields["actor"] = {"uid": by.uid, "user": by.user, "pid": by.pid}
-        self.host.telemetry.record(Record(event_id, event, "", level, fields), at)
+        self.host.telemetry.record(Say(event_id, event, "", HAPPENINGS[event].level, fields), at)
 
 
 def _words(value: object) -> list[str]:

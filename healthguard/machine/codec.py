@@ -6,8 +6,6 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from healthguard.core.memory import VERSION, Memory
-
 T = TypeVar("T")
 
 
@@ -29,18 +27,6 @@ def decode(kind: type[T], raw: object) -> T:
     """
     value: T = _decode(kind, raw, kind.__name__)
     return value
-
-
-def save_memory(memory: Memory) -> dict[str, Any]:
-    """The document that is kept on disk."""
-    return {"version": VERSION, "memory": encode(memory)}
-
-
-def load_memory(document: Mapping[str, Any]) -> Memory:
-    """The memory in ``document``; ValueError if it is of another version or torn."""
-    if document.get("version") != VERSION:
-        raise ValueError(f"version {document.get('version')!r}, this healthguard reads {VERSION}")
-    return decode(Memory, document.get("memory"))
 
 
 @cache

@@ -7,25 +7,8 @@ Nothing here raises for what the world does; trouble comes back as values.
 from dataclasses import dataclass
 from typing import Protocol
 
-from healthguard.core.model import Done, LinkFact, NginxFact, TestFact
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """One switch to carry out. ``ticket`` is of a prepare for ``to`` not older than 60 s.
-
-    ``origin`` is what the link must name now; equal to ``to`` it means: only reload and confirm.
-    ``undo_unclear``: go back also when the confirmation is unclear. ``force``: a person's order
-    that passes the DISABLE file.
-    """
-
-    switch_id: str
-    pool: str
-    ticket: str
-    origin: str | None
-    to: str
-    undo_unclear: bool
-    force: bool = False
+from healthguard.core.events import Commit
+from healthguard.core.model import Done, LinkFact, NginxFact, PrepareFact
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +39,7 @@ class Sight:
 class Switcher(Protocol):
     """Moves traffic: prepare, commit, reconcile."""
 
-    async def prepare(self, pool: str, upstream: str) -> TestFact:
+    async def prepare(self, pool: str, upstream: str) -> PrepareFact:
         """Test everything a switch to ``upstream`` needs, without touching the live link."""
 
     async def commit(self, order: Commit) -> Done:

@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from healthguard.core.model import COMPLETED, REFUSED, UNCLEAR, Done, Instant, TestFact
+from healthguard.core.events import Commit
+from healthguard.core.model import COMPLETED, REFUSED, UNCLEAR, Done, Instant, PrepareFact
 from healthguard.nginx import link, lock, proc
 from healthguard.nginx.act import Hands, Timings
 from healthguard.nginx.confirm import PROVEN, REFUTED, Finding
 from healthguard.nginx.fingerprint import Files
 from healthguard.nginx.intent import Intent, Intents
 from healthguard.nginx.master import Master, MasterFinder
-from healthguard.nginx.ports import Commit, Recovered
+from healthguard.nginx.ports import Recovered
 from healthguard.nginx.reconcile import Reconciler
 from healthguard.nginx.settings import NginxSettings, PoolFiles
 from healthguard.nginx.trial import Refusal, Trial, Trials
@@ -66,16 +67,16 @@ class InlineSwitcher:
 
     # ----------------------------------------------------------- prepare
 
-    async def prepare(self, pool: str, upstream: str) -> TestFact:
+    async def prepare(self, pool: str, upstream: str) -> PrepareFact:
         """Test everything a switch to ``upstream`` needs; the ticket is good for 60 s."""
         at, began = _now(), time.monotonic()
         stamp = self._trials.stamp()
         found = await self._try_out(pool, upstream)
         took = round((time.monotonic() - began) * 1000)
         if isinstance(found, Refusal):
-            return TestFact(at, None, found.gate, found.message, stamp, took)
+            return PrepareFact(at, None, found.gate, found.message, stamp, took)
         ticket = self._issue(_Ticket(pool, upstream, found, began))
-        return TestFact(at, ticket, stamp=stamp, took_ms=took)
+        return PrepareFact(at, ticket, stamp=stamp, took_ms=took)
 
     async def _try_out(self, name: str, to: str) -> Trial | Refusal:
         pool = self._pools.get(name)

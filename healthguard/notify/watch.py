@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from healthguard.core.evidence import failure_sentence
 from healthguard.core.model import UP, Actor
-from healthguard.core.state import State, active, health_of
+from healthguard.core.now import in_use
+from healthguard.core.state import State, health_of
 from healthguard.machine import clock
 from healthguard.notify import compose
 from healthguard.notify.levels import FAILING, HOLD, LATCH, NOT_READY
@@ -53,9 +54,7 @@ class Watched(Protocol):
     def pool(self, name: str) -> View:
         """One pool's part of status. KeyError: no such pool."""
 
-    def record(
-        self, event: str, level: str = "info", by: Actor | None = None, **fields: object
-    ) -> None:
+    def record(self, event: str, by: Actor | None = None, **fields: object) -> None:
         """Say one event of the daemon itself."""
 
 
@@ -120,7 +119,7 @@ class Notifications:
                 await self._truth()
 
     def _look_at(self, pool: str, state: State) -> None:
-        here = active(state)
+        here, _, _ = in_use(state)
         found = state.upstreams.get(here) if here is not None else None
         probes = found.probes.values() if found is not None else ()
         if here is not None and any(each.fails >= TWICE for each in probes):
@@ -173,7 +172,6 @@ class Notifications:
         elif outcome.outcome in (FAILED, DROPPED):
             self._guard.record(
                 "notification_failed",
-                "error",
                 notifier=outcome.notifier,
                 count=outcome.count,
                 reason=outcome.problem or "given up",

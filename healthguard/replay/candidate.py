@@ -13,9 +13,11 @@ from dataclasses import dataclass, field, replace
 from healthguard.core import events as ev
 from healthguard.core.events import Command, Event
 from healthguard.core.health import Tally, Upstream
-from healthguard.core.model import UP, Answer, Instant, Policy, TestFact
+from healthguard.core.memory import QUEUED
+from healthguard.core.model import UP, Answer, Instant, Order, Policy, PrepareFact
+from healthguard.core.now import pace_ms
 from healthguard.core.pool import step
-from healthguard.core.state import QUEUED, State, min_down_ms, pace_ms
+from healthguard.core.state import State, min_down_ms
 
 SWITCH, WOULD, PROPOSAL = "switch", "would_switch", "proposal_opened"
 _JITTER = 0.9  # a result this much of an interval after the last one is taken
@@ -69,10 +71,10 @@ class Decision:
 
 def decisions(commands: tuple[Command, ...], seq: int, at: Instant) -> list[Decision]:
     """The decisions among ``commands``."""
-    moved = {each.switch_id for each in commands if isinstance(each, ev.Switch)}
+    moved = {each.switch_id for each in commands if isinstance(each, ev.Commit)}
     found = []
     for each in commands:
-        if not isinstance(each, ev.Record):
+        if not isinstance(each, ev.Say):
             continue
         started = each.event == "switch_started" and each.event_id in moved
         said = each.fields
@@ -109,6 +111,11 @@ def failing(upstream: Upstream | None) -> bool:
     return upstream is not None and any(tally.fails for tally in upstream.probes.values())
 
 
+def _queued(state: State) -> bool:
+    """True while its switch waits for the turn."""
+    return state.doing.switch is not None and state.doing.switch.stage == QUEUED
+
+
 class Shadow:
     """The pool as it would have been."""
 
@@ -116,7 +123,7 @@ class Shadow:
         self._lens_of = lens_of
         self.pairs: dict[str, str] = {}  # a recorded switch or proposal -> the same one here
         self.assumed: set[str] = set()  # upstreams whose test is taken to succeed
-        self._facts: dict[str, TestFact] = {}
+        self._facts: dict[str, PrepareFact] = {}
         self._frozen: ev.Observed | None = None
         self._seen: ev.Observed | None = None
         self._paced: dict[Place, int] = {}
@@ -129,9 +136,9 @@ class Shadow:
         self.state = state
         self._due: list[tuple[int, Event]] = []
         self._next: dict[Place, int] = {}
-        self._turn_comes = state.work is not None and state.work.stage == QUEUED
+        self._turn_comes = _queued(state)
         self._frozen = None
-        self._facts.update(state.tests)
+        self._facts.update(state.seen.prepares)
         self.pairs.clear()
         self._at_once: list[Decision] = []
         if self._lens.policy != state.policy:
@@ -164,7 +171,7 @@ class Shadow:
         mine = self._translate(event, before)
         if isinstance(event, ev.Observed):
             self._seen = event
-        if isinstance(event, ev.Tested):
+        if isinstance(event, ev.Prepared):
             self._facts[event.upstream] = event.fact
         if mine is not None:
             found += self._step(seq, mine, after)
@@ -180,7 +187,7 @@ class Shadow:
             case ev.Observed():
                 return self._observed(event)
             case ev.Woke():
-                return event if before.wake_ms == self.state.wake_ms else None
+                return event if before.doing.wake_ms == self.state.doing.wake_ms else None
             case ev.Turn():
                 comes, self._turn_comes = self._turn_comes, False
                 return event if comes else None
@@ -188,8 +195,9 @@ class Shadow:
                 if self._frozen is not None:
                     return None
                 return replace(event, switch_id=self.pairs.get(event.switch_id, event.switch_id))
-            case ev.Ordered(proposal=str() as named):
-                return replace(event, proposal=self.pairs.get(named, named))
+            case ev.Ordered(order=Order(proposal=str() as named)):
+                order = replace(event.order, proposal=self.pairs.get(named, named))
+                return replace(event, order=order)
             case ev.DependencyChecked():
                 answer = self._lens.answer((DEPENDENCY, event.dependency), event.answer)
                 return replace(event, answer=answer)
@@ -241,8 +249,8 @@ class Shadow:
 
     def _pop_due(self, until_ms: int, before: State) -> tuple[int, Event] | None:
         first = min(self._due, key=lambda each: each[0], default=None)
-        wake = self.state.wake_ms
-        own = wake and wake != before.wake_ms
+        wake = self.state.doing.wake_ms
+        own = wake and wake != before.doing.wake_ms
         if own and wake <= until_ms and (first is None or wake < first[0]):
             return wake, ev.Woke(self.state.at)
         if first is None or first[0] > until_ms:
@@ -268,20 +276,20 @@ class Shadow:
     def _follow(self, command: Command, at: Instant, truth: State) -> None:
         """What the world replies to ``command``: as recorded if it was asked there too."""
         match command:
-            case ev.Test(upstream) if truth.testing != upstream:
+            case ev.Prepare(upstream) if truth.doing.preparing != upstream:
                 fact = self._fact(upstream, at)
-                self._due.append((at.boot_ms + fact.took_ms, ev.Tested(at, upstream, fact)))
-            case ev.Queue():
-                self._turn_comes = truth.work is not None and truth.work.stage == QUEUED
+                self._due.append((at.boot_ms + fact.took_ms, ev.Prepared(at, upstream, fact)))
+            case ev.AskTurn():
+                self._turn_comes = _queued(truth)
                 if not self._turn_comes:
                     self._due.append((at.boot_ms, ev.Turn(at)))
-            case ev.Release():
+            case ev.GiveBackTurn():
                 self._turn_comes = False
                 self._due = [each for each in self._due if not isinstance(each[1], ev.Turn)]
 
-    def _fact(self, upstream: str, at: Instant) -> TestFact:
+    def _fact(self, upstream: str, at: Instant) -> PrepareFact:
         known = self._facts.get(upstream)
         if known is None:
             self.assumed.add(upstream)
-            return TestFact(at, "replay")
+            return PrepareFact(at, "replay")
         return known if known.gate else replace(known, ticket="replay")

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from healthguard.core import events as ev
 from healthguard.core.model import AUTOMATIC, Instant, Policy
+from healthguard.core.now import in_use
 from healthguard.core.pool import step
-from healthguard.core.state import State, active
+from healthguard.core.state import State
 from healthguard.replay.candidate import Decision, Lens, Shadow, decisions, failing, well
-from healthguard.replay.record import Input, said_text
+from healthguard.replay.record import Input
 
 WATCH_MS = 600_000  # for so long what becomes of the upstream is watched
 BRIEF_MS = 120_000  # an upstream that is well again by then was a false alarm
@@ -101,7 +102,7 @@ class Comparison:
         before, event = self._truth, item.event
         self._truth, commands = step(before, event)
         mine = decisions(commands, item.seq, event.at) if commands else []
-        if self.drifted is None and (commands or item.said) and said_text(commands) != item.said:
+        if self.drifted is None and (commands or item.said) and not item.same(commands):
             self.drifted = item.seq
         if self._mode == SETTLE:
             self.skipped += mine
@@ -218,7 +219,9 @@ def _same(recorded: Decision, candidate: Decision) -> bool:
 
 def _calm(truth: State) -> bool:
     """True when nothing is going on that the candidate could not take over in the middle."""
-    return truth.work is None and truth.memory.attempt is None and well(truth, active(truth))
+    active, _, _ = in_use(truth)
+    busy = truth.doing.switch is not None or truth.memory.attempt is not None
+    return not busy and well(truth, active)
 
 
 def _kind(found: Finding) -> str:

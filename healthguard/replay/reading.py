@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from healthguard.replay.record import Decoder, Header, Input, read_header
-from healthguard.replay.recorder import CLOSED, OPEN
+from healthguard.replay.recorder import CLOSED, OPEN, code_version
 
 _BATCH = 2_000  # lines parsed at once: one call of the C parser instead of many
 
@@ -51,7 +51,8 @@ class Segment:
 
     def inputs(self) -> Iterator[Input]:
         """Every input up to the end or the first damage."""
-        decoder, number = Decoder(self.header), 1
+        exact = self.header.version == code_version()
+        decoder, number = Decoder(self.header, exact=exact), 1
         while batch := list(islice(self._lines, _BATCH)):
             for raw in _parsed(batch):
                 number += 1

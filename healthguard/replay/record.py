@@ -2,10 +2,10 @@
 
 A segment is one header line and then one line per input, in the order ``step`` consumed them:
 
-    {"record": 1, "version": ..., "pool": ..., "first": 1234, "reason": ..., "state": {...}}
+    {"record": 2, "version": ..., "pool": ..., "first": 1234, "reason": ..., "state": {...}}
     {"shape": {"Checked": {...}}}                 an event without its time and its own number
     [2003, 0, 0, 4211]                            ms later, change of wall - boot, shape, number
-    [17, 0, {"Ordered": {...}}, 0, [{"Test": ...}, ...]]     an event in full, and its commands
+    [17, 0, {"Ordered": {...}}, 0, [{"Prepare": ...}, ...]]     an event in full, and its commands
 
 Inputs are numbered from ``first`` on; ``POOL#NUMBER`` is the id of one. Nearly all of them repeat
 an earlier one but for time and latency, so they are one short line. Nothing is rounded.
@@ -23,8 +23,9 @@ from healthguard.core.events import Checked, Command, DependencyChecked, Event, 
 from healthguard.core.model import Answer, Instant
 from healthguard.core.state import State
 from healthguard.machine.codec import decode, encode
+from healthguard.replay import old
 
-FORMAT = 1
+FORMAT = 2  # 1 is of version 0.1: see old.py
 _SHAPES = 4_096  # remembered per segment; what is new after that is written in full
 _KINDS: Mapping[str, Any] = {kind.__name__: kind for kind in get_args(Event)}
 
@@ -41,15 +42,26 @@ class Header:
     first: int
     reason: str
     state: State
+    record: int = FORMAT
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One event as it was consumed. ``said``: the commands it led to, "" for none."""
+    """One event as it was consumed. ``said``: the commands it led to, "" for none.
+
+    ``exact``: recorded by the code that runs now. Another version has other words: then neither
+    its sentences are compared nor the digest of what it saved.
+    """
 
     seq: int
     event: Event
     said: str
+    exact: bool = True
+
+    def same(self, commands: tuple[Command, ...]) -> bool:
+        """True if ``commands`` are what was recorded."""
+        now = said_text(commands)
+        return now == self.said or (not self.exact and _loose(now) == _loose(self.said))
 
 
 def canonical(value: object) -> str:
@@ -65,6 +77,41 @@ def said(commands: Iterable[Command]) -> list[Any]:
 def said_text(commands: tuple[Command, ...]) -> str:
     """``said`` as canonical JSON; "" for none."""
     return canonical(said(commands)) if commands else ""
+
+
+# Fields that hold sentences; everything else of an event or an answer is compared.
+_SENTENCES = frozenset(
+    [
+        "reason",
+        "message",
+        "failure",
+        "problem",
+        "detail",
+        "evidence",
+        "warnings",
+        "why",
+        "text",
+        "answer",
+        "hand",
+    ]
+)
+
+
+def _loose(text: str) -> Any:
+    """Recorded commands without what only one version says so."""
+    return _without_sentences(json.loads(text)) if text else None
+
+
+def _without_sentences(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_sentences(each) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: None if key == "Save" else _without_sentences(each)
+        for key, each in value.items()
+        if key not in _SENTENCES
+    }
 
 
 def _told(command: Command) -> Any:
@@ -183,15 +230,19 @@ def read_header(raw: Any) -> Header:
     """The header in a parsed line. ValueError if it is none, or of a format not known."""
     if not isinstance(raw, Mapping) or "record" not in raw:
         raise ValueError("this is not a record of healthguard")
+    if raw["record"] == 1:
+        return decode(Header, {**raw, "state": old.state(raw["state"])})
     if raw["record"] != FORMAT:
-        raise ValueError(f"record format {raw['record']!r}, this healthguard reads {FORMAT}")
+        raise ValueError(f"record format {raw['record']!r}, this healthguard reads {FORMAT}, 1")
     return decode(Header, raw)
 
 
 class Decoder:
-    """Lines of one segment, after its header, to inputs."""
+    """Lines of one segment, after its header, to inputs. ``exact``: see Input."""
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, *, exact: bool = True) -> None:
+        self._old, self._pool = header.record == 1, header.pool
+        self._exact = exact and not self._old
         at = header.state.at
         self._boot, self._offset = at.boot_ms, at.wall_ms - at.boot_ms
         self._seq = header.first
@@ -200,26 +251,34 @@ class Decoder:
     def read(self, raw: Any) -> Input | None:
         """The input in a parsed line; None if it only tells a shape. ValueError if damaged."""
         if isinstance(raw, dict):
-            self._shapes.append(_maker(raw.get("shape")))
+            self._shapes.append(_maker(raw.get("shape"), self._old))
             return None
         try:
             boot, shift, shape, number, *more = raw
             self._boot += boot
             self._offset += shift
             at = Instant(self._boot, self._boot + self._offset)
-            make = self._shapes[shape] if isinstance(shape, int) else _maker(shape, in_full=True)
-            found = Input(self._seq, make(at, number), canonical(more[0]) if more else "")
+            in_full = not isinstance(shape, int)
+            make = _maker(shape, self._old, in_full=True) if in_full else self._shapes[shape]
+            found = Input(self._seq, make(at, number), self._commands(more), self._exact)
         except (TypeError, IndexError) as problem:
             raise ValueError(f"not a line of a record: {problem}") from problem
         self._seq += 1
         return found
 
+    def _commands(self, more: list[Any]) -> str:
+        if not more:
+            return ""
+        return canonical(old.commands(more[0], self._pool) if self._old else more[0])
 
-def _maker(raw: object, *, in_full: bool = False) -> Callable[[Instant, int], Event]:
+
+def _maker(raw: object, of_old: bool, *, in_full: bool = False) -> Callable[[Instant, int], Event]:
     """What makes the event again, from its time and its own number."""
     if not isinstance(raw, Mapping) or len(raw) != 1:
         raise ValueError("an event has one kind")
     name, body = next(iter(raw.items()))
+    if of_old and isinstance(body, Mapping):
+        name, body = old.event(name, body)
     if name not in _KINDS or not isinstance(body, Mapping):
         raise ValueError(f"there is no event {name!r}")
     template = decode(_KINDS[name], {**body, "at": {"boot_ms": 0, "wall_ms": 0}})

@@ -43,9 +43,8 @@ def rerun(state: State, inputs: Iterable[Input]) -> Rerun:
         if not commands and not each.said:
             continue
         result.commands += 1
-        told = said_text(commands)
-        if told != each.said:
-            result.difference = Difference(each, each.said, told)
+        if not each.same(commands):
+            result.difference = Difference(each, each.said, said_text(commands))
             break
         for command in commands:
             name = getattr(command, "event", None)

@@ -5,8 +5,8 @@ import hashlib
 import json
 from typing import Any
 
+from healthguard.core.durations import iso
 from healthguard.core.state import State
-from healthguard.core.text import iso
 from healthguard.machine.codec import encode
 from healthguard.replay.reading import Segment, SegmentFile, UnreadableRecord
 from healthguard.replay.record import Input, canonical

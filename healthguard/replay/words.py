@@ -1,6 +1,6 @@
 """A finding in one sentence, with its evidence."""
 
-from healthguard.core.text import iso, seconds
+from healthguard.core.durations import iso, seconds
 from healthguard.replay import compare
 from healthguard.replay.candidate import Decision
 from healthguard.replay.compare import WATCH_MS, Finding

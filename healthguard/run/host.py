@@ -7,7 +7,7 @@ from pathlib import Path
 
 from healthguard.core import host as core
 from healthguard.core.events import Command, Event
-from healthguard.core.model import TestFact
+from healthguard.core.model import PrepareFact
 from healthguard.core.state import State
 from healthguard.machine import clock
 from healthguard.machine.disable import DISABLE, read_disable
@@ -53,9 +53,9 @@ class Host:
         """``pool`` wants to act; its ``on_turn`` is called when it may."""
         self._move(core.ask(self.turns, pool))
 
-    def release_turn(self, pool: str) -> None:
+    def give_back_turn(self, pool: str) -> None:
         """``pool`` is done, or does not want to act any more."""
-        self._move(core.release(self.turns, pool))
+        self._move(core.give_back(self.turns, pool))
 
     def close_turns(self) -> None:
         """The end begins: nobody new gets a turn."""
@@ -68,7 +68,7 @@ class Host:
 
     # ------------------------------------------------------------ prepares
 
-    async def prepare(self, pool: str, upstream: str, urgent: bool) -> TestFact:
+    async def prepare(self, pool: str, upstream: str, urgent: bool) -> PrepareFact:
         """Test a switch. What is not urgent waits its turn and leaves nginx and CPU some rest."""
         if urgent:
             return await self.switcher.prepare(pool, upstream)

@@ -11,36 +11,36 @@ from dataclasses import replace
 
 from healthguard.config import DEPENDENCIES, PoolConfig
 from healthguard.core.events import (
+    AskTurn,
     Checked,
     Command,
+    Commit,
     Configured,
     DependencyChecked,
     Event,
+    GiveBackTurn,
     HostDoubt,
     Observed,
     Ordered,
-    Queue,
-    Record,
-    Release,
+    Prepare,
+    Prepared,
     Reply,
     Restored,
     Save,
-    Switch,
+    Say,
     SwitchFinished,
-    Test,
-    Tested,
     Turn,
     Wake,
     Woke,
 )
 from healthguard.core.health import interval_ms
 from healthguard.core.memory import Memory
-from healthguard.core.model import LOST, Answer, Done, Instant, Outcome, TestFact
+from healthguard.core.model import LOST, Answer, Done, Instant, Order, Outcome, PrepareFact
+from healthguard.core.now import now_of, pace_ms
 from healthguard.core.pool import begin, step
-from healthguard.core.state import State, failing_since, pace_ms
+from healthguard.core.state import State
 from healthguard.machine import clock
-from healthguard.machine.codec import load_memory, save_memory
-from healthguard.nginx.ports import Commit
+from healthguard.machine.memory import load_memory, save_memory
 from healthguard.probes import Prober
 from healthguard.run.host import Host
 
@@ -156,7 +156,7 @@ class Runner:
         await self._drain()
         if self._timer is not None:
             self._timer.cancel()
-        self._host.release_turn(self.name)  # or nobody would get one after us
+        self._host.give_back_turn(self.name)  # or nobody would get one after us
         self._host.on_turn.pop(self.name, None)
         for waiting in self._orders.values():
             if not waiting.done():
@@ -164,7 +164,7 @@ class Runner:
 
     def _my_turn(self) -> None:
         if self._ending:
-            self._host.release_turn(self.name)
+            self._host.give_back_turn(self.name)
         else:
             self.post(Turn(clock.now()))
 
@@ -236,11 +236,8 @@ class Runner:
     def calm(self) -> bool:
         """True while nothing hinges on link and nginx: a look now and then will do."""
         state = self.state
-        return (
-            state.told_phase in ("steady", "baking")
-            and state.work is None
-            and failing_since(state) is None
-        )
+        busy = state.doing.switch is not None
+        return state.calm and not busy and now_of(state).failing_since is None
 
     async def look(self) -> None:
         """One look at link, nginx and marker."""
@@ -265,14 +262,14 @@ class Runner:
         """This host's own word is doubtful; "" ends it."""
         self.post(HostDoubt(clock.now(), reason))
 
-    async def order(self, order: Ordered) -> Outcome:
+    async def order(self, order: Order) -> Outcome:
         """Carry out ``order`` (its id is given here) and wait for the end."""
         self._order_count += 1
         order_id = f"{self.name}-o{self._order_count}"
         self._orders[order_id] = self._loop.create_future()
         self._look_now.set()
         try:
-            self.post(replace(order, order_id=order_id))
+            self.post(Ordered(clock.now(), replace(order, order_id=order_id)))
             return await asyncio.shield(self._orders[order_id])
         finally:
             self._orders.pop(order_id, None)
@@ -313,32 +310,32 @@ class Runner:
 
     def _do(self, command: Command, at: Instant) -> None:
         match command:
-            case Record():
-                self._record(command, at)
+            case Say():
+                self._say(command, at)
             case Reply():
                 waiting = self._orders.get(command.order_id)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(command.outcome)
             case Wake():
                 self._wake(command.at_boot_ms)
-            case Queue():
+            case AskTurn():
                 self._host.ask_turn(self.name)
-            case Release():
-                self._host.release_turn(self.name)
-            case Test():
-                self._task(self._test(command))
-            case Switch():
+            case GiveBackTurn():
+                self._host.give_back_turn(self.name)
+            case Prepare():
+                self._task(self._prepare(command))
+            case Commit():
                 self._committing = self._loop.create_task(
                     self._commit(command), name=f"commit:{self.name}"
                 )
             case Save():
                 raise AssertionError("saves are awaited")
 
-    def _record(self, record: Record, at: Instant) -> None:
-        if "durable" in record.fields or record.event.startswith("switch_"):
-            durable = bool(record.fields.get("durable", True)) and self._durable
-            record = replace(record, fields={**record.fields, "durable": durable})
-        self._host.telemetry.record(record, at)
+    def _say(self, said: Say, at: Instant) -> None:
+        if "durable" in said.fields or said.event.startswith("switch_"):
+            durable = bool(said.fields.get("durable", True)) and self._durable
+            said = replace(said, fields={**said.fields, "durable": durable})
+        self._host.telemetry.record(said, at)
 
     def _wake(self, at_boot_ms: int) -> None:
         if self._timer is not None:
@@ -351,27 +348,18 @@ class Runner:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _test(self, command: Test) -> None:
+    async def _prepare(self, command: Prepare) -> None:
         try:
             fact = await self._host.prepare(self.name, command.upstream, command.urgent)
         except Exception as problem:  # an edge broke its promise: the gate says so, nothing dies
-            fact = TestFact(
+            fact = PrepareFact(
                 clock.now(), None, "switcher_unavailable", f"prepare failed: {problem!r}"
             )
-        self.post(Tested(clock.now(), command.upstream, fact))
+        self.post(Prepared(clock.now(), command.upstream, fact))
 
-    async def _commit(self, command: Switch) -> None:
-        order = Commit(
-            command.switch_id,
-            self.name,
-            command.ticket,
-            command.origin,
-            command.to,
-            command.undo_unclear,
-            command.force,
-        )
+    async def _commit(self, command: Commit) -> None:
         try:
-            done = await self._host.switcher.commit(order)
+            done = await self._host.switcher.commit(command)
         except Exception as problem:  # an edge broke its promise: a person must look
             done = Done(LOST, message=f"commit failed: {problem!r}", confirm="unclear")
         self.post(SwitchFinished(clock.now(), command.switch_id, done))

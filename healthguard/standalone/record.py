@@ -5,81 +5,45 @@ import pwd
 import select
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from healthguard.core.events import Record
-from healthguard.core.model import Actor, Done
+from healthguard.core.events import Say
+from healthguard.core.gates import AT_A_LOOK
+from healthguard.core.model import Actor
 from healthguard.machine import clock
 from healthguard.telemetry import event as events
 from healthguard.telemetry.eventlog import EventLog, spare_folder
 
 _WRITE_S = 2.0
-_EVENTS = {"completed": "switch_completed", "undone": "switch_undone", "refused": "switch_undone"}
+_EVENTS = ("order_refused", "switch_started", "switch_completed", "switch_undone", "switch_lost")
 
 
 class Story:
-    """One order without the daemon, event by event.  ``problem``: why it is not all on disk."""
+    """The events of one order; what the daemon will say when it sees the switch is left to it.
 
-    def __init__(self, log: Path, pool: str, to: str, reason: str) -> None:
+    ``problem``: why it is not all on disk.
+    """
+
+    def __init__(self, log: Path) -> None:
         self._path = log
-        self._pool = pool
-        self.actor = whoami()
-        self.switch_id = f"{pool}-standalone-{clock.now().wall_ms:x}-{os.getpid()}"
-        self._number = 0
-        self._common: dict[str, object] = {
-            "to": to,
-            "trigger": "manual",
-            "reason": reason,
-            "actor": {"uid": self.actor.uid, "user": self.actor.user, "pid": self.actor.pid},
-            "standalone": True,
-        }
         self.problem = ""
 
-    def refused(self, gate: str, message: str) -> None:
-        """``order_refused``: nothing was begun."""
-        fields = {**self._common, "verb": "switch", "gate": gate, "reason": message}
-        self._say(self._next_id(), "order_refused", fields)
+    def say(self, said: Say) -> None:
+        """One event of ``step``."""
+        if said.event not in _EVENTS:
+            return
+        fields = {**said.fields, "standalone": True}
+        if "warnings" in fields:
+            fields["warnings"] = known(fields["warnings"])
+        event = events.build(replace(said, fields=fields), clock.now())
+        self.problem = _append(self._path, event) or self.problem
 
-    def started(self, origin: str | None, prepare_ms: int, force: bool) -> None:
-        """``switch_started``; what it says comes again with the end."""
-        self._common = {
-            "from": origin,
-            **self._common,
-            "release_from": None,
-            "release_to": None,
-            "detection_ms": None,
-            "timings_ms": {"prepare": prepare_ms},
-            "force": force,
-            "evidence": [],
-        }
-        self._say(self.switch_id, "switch_started", self._common)
 
-    def ended(self, done: Done) -> None:
-        """``switch_completed``, ``switch_undone`` or ``switch_lost``."""
-        before = self._common.get("timings_ms")
-        fields = {
-            **self._common,
-            "switch": self.switch_id,
-            "timings_ms": {**(before if isinstance(before, dict) else {}), **done.timings_ms},
-            "confirm": done.confirm,
-            "message": done.message,
-            "durable": done.durable,
-        }
-        if done.gate:
-            fields["gate"] = done.gate
-        if done.recovered:
-            fields["recovered"] = True
-        self._say(self._next_id(), _EVENTS.get(done.outcome, "switch_lost"), fields)
-
-    def _next_id(self) -> str:
-        self._number += 1
-        return f"{self.switch_id}-{self._number}"
-
-    def _say(self, event_id: str, name: str, fields: Mapping[str, object]) -> None:
-        record = Record(event_id, name, self._pool, fields=fields)
-        event = events.build(record, clock.now())
-        problem = _append(self._path, event)
-        self.problem = problem or self.problem
+def known(warnings: object) -> list[str]:
+    """Those of ``warnings`` that are about what can be known without the daemon."""
+    listed = warnings if isinstance(warnings, list) else []
+    return [each for each in map(str, listed) if each.partition(":")[0] in AT_A_LOOK]
 
 
 def whoami() -> Actor:

@@ -12,9 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from healthguard.core.model import REFUSED, Done, Instant, TestFact
+from healthguard.core.events import Commit
+from healthguard.core.model import REFUSED, Done, Instant, PrepareFact
 from healthguard.machine import clock
-from healthguard.nginx.ports import Commit, Recovered
+from healthguard.nginx.ports import Recovered
 from healthguard.switcher.wire import (
     MAX_ANSWER,
     Ping,
@@ -76,13 +77,13 @@ class SocketSwitcher:
         self.config_digest = ""
         self.config_problem = ""
 
-    async def prepare(self, pool: str, upstream: str) -> TestFact:
+    async def prepare(self, pool: str, upstream: str) -> PrepareFact:
         """Test everything a switch needs; trouble with the switcher is a closed gate."""
         try:
             answer = await self._ask(Prepare(pool, upstream), self._prepare_s)
             return load_test(answer.get("test"))
         except (_Unreachable, _Broken, _Refusal, WireError) as err:
-            return TestFact(self._now(), ticket=None, gate=GATE, message=str(err))
+            return PrepareFact(self._now(), ticket=None, gate=GATE, message=str(err))
 
     async def commit(self, order: Commit) -> Done:
         """Carry it out.  ``outcome`` "" with ``recovered``: unknown, to be settled by looking."""

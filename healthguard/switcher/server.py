@@ -13,8 +13,9 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
+from healthguard.core.events import Commit
 from healthguard.core.model import REFUSED, Done
-from healthguard.nginx.ports import Commit, Recovered, Switcher
+from healthguard.nginx.ports import Recovered, Switcher
 from healthguard.nginx.settings import NginxSettings, PoolFiles
 from healthguard.switcher import wire as wire
 from healthguard.switcher.config import ConfigSource, NoConfig, SwitcherConfig

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from healthguard.core.model import Done, Instant, TestFact
-from healthguard.nginx.ports import Commit, Recovered
+from healthguard.core.events import Commit
+from healthguard.core.model import Done, Instant, PrepareFact
+from healthguard.nginx.ports import Recovered
 
 MAX_LINE = 64 * 1024  # of a request; answers are made by root and may be longer
 MAX_ANSWER = 1024 * 1024
@@ -127,17 +128,17 @@ def _object(line: bytes) -> dict[str, Any]:
 # --------------------------------------------------------------- the values inside
 
 
-def dump_test(fact: TestFact) -> dict[str, Any]:
+def dump_test(fact: PrepareFact) -> dict[str, Any]:
     """JSON-ready."""
     return asdict(fact)
 
 
-def load_test(value: object) -> TestFact:
+def load_test(value: object) -> PrepareFact:
     """The opposite of ``dump_test``; WireError."""
     item = _fields(value)
     try:
         at = item["at"]
-        return TestFact(
+        return PrepareFact(
             at=Instant(int(at["boot_ms"]), int(at["wall_ms"])),
             ticket=None if item["ticket"] is None else str(item["ticket"]),
             gate=str(item.get("gate", "")),

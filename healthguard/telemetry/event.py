@@ -1,9 +1,9 @@
-"""A Record of the core as the event that people and scripts read."""
+"""A Say of the core as the event that people and scripts read."""
 
 import re
 from collections.abc import Mapping
 
-from healthguard.core.events import Record
+from healthguard.core.events import Say
 from healthguard.core.model import Instant
 from healthguard.telemetry.eventlog import timestamp
 
@@ -21,7 +21,7 @@ _SECRETS = (
 )
 
 
-def build(record: Record, at: Instant) -> Event:
+def build(record: Say, at: Instant) -> Event:
     """``ts``, ``id``, ``event``, ``pool`` and then the record's own fields, in their order."""
     event: Event = {
         "ts": timestamp(at.wall_ms),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from healthguard import __version__
-from healthguard.core.events import Record
+from healthguard.core.events import Say
 from healthguard.core.model import Instant, Result
 from healthguard.telemetry import event as events
 from healthguard.telemetry import metrics
@@ -73,7 +73,7 @@ class Telemetry:
             for probe in names
         )
 
-    def record(self, record: Record, at: Instant) -> bool:
+    def record(self, record: Say, at: Instant) -> bool:
         """Say one event everywhere. True: it is in the event log.
 
         ``switch_*`` events are on the disk when this returns (one fsync).

@@ -1,83 +1,52 @@
 """What people see of a pool: status, why and ready are views of one State."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
+from healthguard.core.charges import DAY_MS, charged_until, within
 from healthguard.core.dependencies import vetoing
+from healthguard.core.dryrun import gate_row
+from healthguard.core.durations import iso
 from healthguard.core.evidence import evidence, failure_sentence
-from healthguard.core.gates import (
-    DAY_MS,
-    Gate,
-    charges_within,
-    evaluate,
-    first_closed,
-    ledger_charges,
-)
+from healthguard.core.gates import GATES, evaluate, first_closed
 from healthguard.core.health import Tally
 from healthguard.core.model import DOWN, UP, Instant
-from healthguard.core.orders import gate_row
+from healthguard.core.now import Finding, Now, now_of
 from healthguard.core.proposals import command
 from healthguard.core.releases import known_bad, status_of
-from healthguard.core.state import State, active, baking, health_of, in_use, mode, target
-from healthguard.core.telling import phase, ready
-from healthguard.core.text import iso
+from healthguard.core.state import State, baking, health_of
+from healthguard.core.telling import READY, phase, ready
 
 View = dict[str, object]
-
-# What would have to change, by gate. {pool} and {target} are filled in.
-REMEDIES: Mapping[str, str] = {
-    "disabled": "remove the DISABLE file",
-    "link_unmanaged": "make the link a symlink to one of the pool's upstream files again",
-    "nginx_down": "start nginx",
-    "nginx_upgrading": "finish nginx's binary upgrade (QUIT the old master)",
-    "active_unknown": "`healthguard switch {pool} UPSTREAM` reloads nginx and proves what it uses",
-    "lost": "make link and nginx agree, then `healthguard ack {pool}`",
-    "starting": "wait for fresh verdicts on the active upstream",
-    "self_unhealthy": "this host must be well again; see the evidence",
-    "switch_in_flight": "wait for the switch under way",
-    "no_target": "`healthguard good {pool} UPSTREAM` vouches for a place to go back to",
-    "known_bad": "`healthguard clear {pool} {target}` if it is good again",
-    "unproven": "`healthguard good {pool} {target}` vouches for the release it runs",
-    "dependency_down": "the dependency must pass its probe",
-    "standby_not_up": "{target} must pass its probes",
-    "switcher_unavailable": "start healthguard-switcher.socket",
-    "config_invalid": "make `nginx -t` pass",
-    "min_down": "the active upstream must go on failing",
-    "cooldown": "wait for the cooldown to end",
-    "latched": "`healthguard ack {pool}`",
-    "forced": "the forced upstream must come up once",
-    "paused": "`healthguard resume {pool}`",
-    "mode": "set `mode: auto`, or `healthguard approve {pool}` while a proposal is open",
-}
 
 
 def pool_view(state: State, now: Instant) -> View:
     """One pool's part of `status`."""
     state = _at(state, now)
-    to = target(state)
-    gates = evaluate(state, to)
-    name, _ = phase(state, gates)
+    moment = now_of(state)
+    to = moment.target
+    gates = evaluate(moment, to)
+    name, _ = phase(moment)
     hold = first_closed(gates)
-    yes, gate = ready(gates)
-    here, how, problem = in_use(state)
+    yes, gate = ready(moment)
+    here, how, problem = moment.active, moment.how, moment.problem
     memory = state.memory
-    vetoed = vetoing(state)
+    vetoed = vetoing(moment)
     return {
         "pool": state.policy.pool,
         "active": here,
         "active_since": iso(_wall(state, memory.active_since_ms)) if here is not None else None,
         "active_how": how,
         "active_problem": problem or _silent_marker(state),
-        "link": state.link.upstream if state.link is not None else None,
+        "link": state.seen.link.upstream if state.seen.link is not None else None,
         "target": to,
         "phase": name,
         "hold": hold.name if hold is not None else None,
         "hold_evidence": hold.evidence if hold is not None else "",
-        "mode": mode(state),
+        "mode": moment.mode,
         "standby": state.policy.standby,
         "rollback_ready": yes,
         "ready_gate": gate.name if gate is not None else None,
-        "ready_message": gate.evidence if gate is not None else "a rollback would succeed now",
+        "ready_message": gate.evidence if gate is not None else READY,
         "upstreams": {each: _upstream(state, each, here) for each in state.policy.upstreams},
         "dependencies": {
             each: _probe(tally) | {"vetoes": each in vetoed}
@@ -86,11 +55,11 @@ def pool_view(state: State, now: Instant) -> View:
         "proposal": proposal_view(state),
         "bake": _bake(state),
         "paused": _pause(state),
-        "latched": memory.ledger.latched_ms is not None,
+        "latched": memory.charges.latched_ms is not None,
         "forced": memory.forced,
         "lost": memory.lost or None,
-        "cooldown_until": _cooldown_until(state),
-        "budget": _budget(state),
+        "cooldown_until": _cooldown_until(moment),
+        "budget": _budget(moment),
         "nginx": _nginx(state),
         "gates": [gate_row(each) for each in gates],
     }
@@ -98,26 +67,28 @@ def pool_view(state: State, now: Instant) -> View:
 
 def _silent_marker(state: State) -> str:
     """What is active is known without the marker, but the next switch would want its word."""
-    if not state.policy.marker or not state.marker_problem:
+    problem = state.seen.marker_problem
+    if not state.policy.marker or not problem:
         return ""
-    return f"the marker does not help ({state.marker_problem}): see `healthguard check`"
+    return f"the marker does not help ({problem}): see `healthguard check`"
 
 
 def why_view(state: State, now: Instant) -> View:
     """One pool's part of `why`: status, the last decision, and what would have to change."""
     state = _at(state, now)
-    pool, to, here = state.policy.pool, target(state), active(state)
-    gates = evaluate(state, to)
+    moment = now_of(state)
+    pool, to, here = state.policy.pool, moment.target, moment.active
+    gates = evaluate(moment, to)
     return {
         **pool_view(state, now),
         "last_decision": dict(state.memory.last_decision) or None,
-        "would_need": _would_need(state, gates),
-        "by_hand": _by_hand(state, to),
+        "would_need": _would_need(moment, gates),
+        "by_hand": _by_hand(moment, to),
         "failure": failure_sentence(state, here),
         "first_fail": next(iter(evidence(state, here)), None),
         "results": _results(state),
         "remedies": {
-            gate.name: REMEDIES[gate.name].format(pool=pool, target=to or "the target")
+            gate.name: GATES[gate.name].remedy.format(pool=pool, target=to or "the target")
             for gate in gates
             if gate.closed
         },
@@ -127,13 +98,14 @@ def why_view(state: State, now: Instant) -> View:
 def ready_view(state: State, now: Instant) -> View:
     """The answer to `ready`."""
     state = _at(state, now)
-    yes, gate = ready(evaluate(state, target(state)))
+    moment = now_of(state)
+    yes, gate = ready(moment)
     return {
         "pool": state.policy.pool,
         "ready": yes,
         "gate": gate.name if gate is not None else None,
-        "message": gate.evidence if gate is not None else "a rollback would succeed now",
-        "target": target(state),
+        "message": gate.evidence if gate is not None else READY,
+        "target": moment.target,
     }
 
 
@@ -272,27 +244,28 @@ def _pause(state: State) -> View | None:
     return {"until": until, "reason": pause.reason, "by": pause.by}
 
 
-def _cooldown_until(state: State) -> str | None:
-    charges = ledger_charges(state)
-    until = max(charges, default=0) + state.policy.rollback.cooldown_ms
-    return iso(_wall(state, until)) if charges and until > state.at.boot_ms else None
+def _cooldown_until(moment: Now) -> str | None:
+    state, until = moment.state, charged_until(moment)
+    return iso(_wall(state, until)) if until is not None and until > state.at.boot_ms else None
 
 
-def _budget(state: State) -> View:
-    rollback, charges = state.policy.rollback, ledger_charges(state)
+def _budget(moment: Now) -> View:
+    rollback = moment.state.policy.rollback
     return {
-        "used": charges_within(state, charges, rollback.budget_per_ms),
+        "used": within(moment, rollback.budget_per_ms),
         "of": rollback.budget_switches,
         "per_ms": rollback.budget_per_ms,
-        "daily_used": charges_within(state, charges, DAY_MS),
+        "daily_used": within(moment, DAY_MS),
         "daily_of": rollback.daily_budget,
     }
 
 
 def _nginx(state: State) -> View:
-    nginx = state.nginx
+    nginx = state.seen.nginx
     verdicts = [
-        not fact.gate for fact in state.tests.values() if fact.gate in ("", "config_invalid")
+        not fact.gate
+        for fact in state.seen.prepares.values()
+        if fact.gate in ("", "config_invalid")
     ]
     return {
         "state": nginx.state if nginx is not None else "unknown",
@@ -302,24 +275,26 @@ def _nginx(state: State) -> View:
     }
 
 
-def _would_need(state: State, gates: tuple[Gate, ...]) -> list[str]:
+def _would_need(moment: Now, gates: tuple[Finding, ...]) -> list[str]:
     """What would have to change for an automatic switch, one sentence each."""
-    pool, to, here = state.policy.pool, target(state), active(state)
+    state = moment.state
+    pool, to, here = state.policy.pool, moment.target, moment.active
     needs = []
     if here is not None and health_of(state, here) != DOWN:
         fall = state.policy.bake.fall if baking(state, here) else state.policy.health.fall
         needs.append(f"{here} would have to go down ({fall} fails in a row)")
     for gate in gates:
         if gate.closed:
-            remedy = REMEDIES[gate.name].format(pool=pool, target=to or "the target")
+            remedy = GATES[gate.name].remedy.format(pool=pool, target=to or "the target")
             needs.append(f"{gate.name}: {remedy}")
     return needs
 
 
-def _by_hand(state: State, to: str | None) -> list[str]:
+def _by_hand(moment: Now, to: str | None) -> list[str]:
     """The commands with which a person does it: with the daemon, and without."""
-    pool, here = state.policy.pool, active(state)
-    linked = state.link.upstream if state.link is not None else None
+    state = moment.state
+    pool, here = state.policy.pool, moment.active
+    linked = state.seen.link.upstream if state.seen.link is not None else None
     if to is None and here is None and linked in state.policy.upstreams:
         to = linked  # nobody knows what is in use: this makes it so
     elif to is None:

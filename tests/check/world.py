@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from healthguard.config import Config, load
-from healthguard.core.model import Done, Instant, TestFact
+from healthguard.core.model import Done, Instant, PrepareFact
 from healthguard.nginx.ports import Commit, Recovered
 from tests.support.eventually import eventually
 from tests.support.ports import free_port
@@ -115,11 +115,11 @@ class Prepares:
         self.asked: list[tuple[str, str]] = []
         self._refusals = refusals
 
-    async def prepare(self, pool: str, upstream: str) -> TestFact:
+    async def prepare(self, pool: str, upstream: str) -> PrepareFact:
         self.asked.append((pool, upstream))
         gate = self._refusals.get(upstream, "")
         ticket = None if gate else f"ticket-{upstream}"
-        return TestFact(Instant(0, 0), ticket, gate, "unknown directive" if gate else "", took_ms=9)
+        return PrepareFact(Instant(0, 0), ticket, gate, "unknown directive" if gate else "", took_ms=9)
 
     async def commit(self, order: Commit) -> Done:
         raise AssertionError("check must not switch")

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from healthguard.core import events as ev
-from healthguard.core.gates import Gate, evaluate, first_closed
+from healthguard.core.gates import evaluate, first_closed
 from healthguard.core.memory import Memory
 from healthguard.core.model import (
     Actor,
@@ -28,15 +28,17 @@ from healthguard.core.model import (
     Instant,
     LinkFact,
     NginxFact,
+    Order,
     Outcome,
     Policy,
+    PrepareFact,
     RollbackPolicy,
-    TestFact,
     UpstreamPolicy,
 )
+from healthguard.core.now import Finding, now_of
 from healthguard.core.pool import begin, step
-from healthguard.core.state import State, target
-from healthguard.machine.codec import load_memory, save_memory
+from healthguard.core.state import State
+from healthguard.machine.memory import load_memory, save_memory
 
 BOOT_MS = 10_000_000  # boot time at which a story begins: negative times would hide mistakes
 WALL_MS = 1_700_000_000_000
@@ -81,7 +83,7 @@ class Story:
         self.boot = boot
         self.boot_base = BOOT_MS
         self.said: list[str] = []
-        self.records: list[ev.Record] = []
+        self.records: list[ev.Say] = []
         self.replies: dict[str, Outcome] = {}
         self.disk: dict[str, Any] | None = None
         self.wake = 0
@@ -133,18 +135,18 @@ class Story:
                 self.disk = document
             case ev.Wake(at):
                 self.wake = at - self.boot_base
-            case ev.Test(upstream, urgent):
+            case ev.Prepare(upstream, urgent):
                 self.said.append(f"Test {upstream}{'!' if urgent else ''}")
                 self.tested_for.append(upstream)
                 if self.auto_test:
                     return [self._tested(upstream)]
-            case ev.Queue():
+            case ev.AskTurn():
                 self.said.append("Queue")
                 if self.auto_turn:
                     return [ev.Turn(self.instant)]
-            case ev.Release():
+            case ev.GiveBackTurn():
                 self.said.append("Release")
-            case ev.Switch():
+            case ev.Commit():
                 self.said.append(f"Switch {command.origin}->{command.to}")
                 self.switch = command
                 if self.auto_end is not None:
@@ -153,7 +155,7 @@ class Story:
                 assert order not in self.replies, f"{order} is answered twice"
                 self.replies[order] = outcome
                 self.said.append(f"Reply {order} {outcome.code} {outcome.error}".strip())
-            case ev.Record():
+            case ev.Say():
                 self.records.append(command)
                 self.said.append(line(command))
         return []
@@ -222,10 +224,10 @@ class Story:
             self.nginx = replace(self.nginx, workers_since_wall_ms=wall + 20)
         return self
 
-    def _tested(self, upstream: str, gate: str = "", message: str = "no") -> ev.Tested:
+    def _tested(self, upstream: str, gate: str = "", message: str = "no") -> ev.Prepared:
         ticket = None if gate else f"ticket-{upstream}-{self.now}"
-        fact = TestFact(self.instant, ticket, gate, message if gate else "", self.stamp, 9)
-        return ev.Tested(self.instant, upstream, fact)
+        fact = PrepareFact(self.instant, ticket, gate, message if gate else "", self.stamp, 9)
+        return ev.Prepared(self.instant, upstream, fact)
 
     def tested(self, upstream: str, refused: str = "", message: str = "no") -> "Story":
         return self.send(self._tested(upstream, refused, message))
@@ -251,7 +253,7 @@ class Story:
             link="" if outcome in ("refused", "lost", "") else self.link.identity,
             master=self.nginx.master,
         )
-        return ev.SwitchFinished(self.instant, attempt.switch_id, done)
+        return ev.SwitchFinished(self.instant, attempt.begun.switch_id, done)
 
     def finished(self, outcome: str = "completed", gate: str = "") -> "Story":
         return self.send(self._end(outcome, gate))
@@ -262,7 +264,10 @@ class Story:
         actor = SIGNAL if how.get("trigger") == "signal" else DANA
         reason = how.pop("reason", "because")
         return self.send(
-            ev.Ordered(self.instant, f"o{self.orders}", verb, actor, upstream, reason, **how)
+            ev.Ordered(
+                self.instant,
+                Order(verb, actor, upstream, reason, order_id=f"o{self.orders}", **how),
+            )
         )
 
     def doubt(self, reason: str) -> "Story":
@@ -371,8 +376,9 @@ class Story:
         """The fields of the last ``event``."""
         return next(each.fields for each in reversed(self.records) if each.event == event)
 
-    def gates(self, to: str | None = None) -> dict[str, Gate]:
-        return {gate.name: gate for gate in evaluate(self.state, to or target(self.state))}
+    def gates(self, to: str | None = None) -> dict[str, Finding]:
+        now = now_of(self.state)
+        return {gate.name: gate for gate in evaluate(now, to or now.target)}
 
     def closed(self, to: str | None = None) -> list[str]:
         return [gate.name for gate in self.gates(to).values() if gate.closed]
@@ -389,7 +395,7 @@ class Story:
         return self.state.upstreams[upstream].health
 
 
-def line(record: ev.Record) -> str:
+def line(record: ev.Say) -> str:
     """One event in one short line."""
     fields, event = record.fields, record.event
     match event:

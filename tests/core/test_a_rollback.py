@@ -28,10 +28,10 @@ def armed() -> Story:
 
 def test_it_is_armed_at_the_first_fail_and_charged_before_the_link_moves() -> None:
     story = armed()
-    assert story.memory.ledger.charges_ms == ()
+    assert story.memory.charges.at_ms == ()
     story.after(10).turn().says("switch_started blue->green automatic", "Switch blue->green")
     assert story.disk is not None
-    assert story.disk["memory"]["ledger"]["charges_ms"] == [BOOT_MS + story.now]
+    assert story.disk["memory"]["charges"]["at_ms"] == [BOOT_MS + story.now]
     assert story.disk["memory"]["attempt"]["to"] == "green"
     story.after(140).finished("completed").says(
         "Release",
@@ -63,7 +63,7 @@ def test_a_recovery_just_before_the_turn_withdraws_it() -> None:
     story = armed().passes("blue").after(1).passes("blue")
     story.says("health blue up")
     story.turn().says("Release")
-    assert story.memory.ledger.charges_ms == ()
+    assert story.memory.charges.at_ms == ()
 
 
 def test_one_pass_does_not_withdraw_it_but_an_inconclusive_result_counts_for_nothing() -> None:
@@ -88,14 +88,14 @@ def test_what_comes_between_asking_and_turn_stops_it(cause: str) -> None:
     else:
         story.hand_moves("green").look()
     story.turn().never("Switch", "switch_started")
-    assert story.memory.ledger.charges_ms == ()
+    assert story.memory.charges.at_ms == ()
 
 
 def test_an_order_beats_the_waiting_automatic_switch() -> None:
     story = armed().order("switch", "green")
     story.says("order o1 switch", "Release", "Queue")
     story.turn().says("switch_started blue->green manual", "Switch blue->green")
-    assert story.memory.ledger.charges_ms == ()
+    assert story.memory.charges.at_ms == ()
 
 
 def test_a_turn_nobody_asked_for_is_given_back() -> None:

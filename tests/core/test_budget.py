@@ -39,7 +39,7 @@ def test_a_spent_budget_latches_when_a_switch_is_wanted_until_ack() -> None:
     story = begin(limits(cooldown_ms=1_000, budget_switches=2))
     assert fails_over(story)
     assert fails_over(story)
-    assert story.memory.ledger.latched_ms is None  # spent, but nothing is wanted
+    assert story.memory.charges.latched_ms is None  # spent, but nothing is wanted
     assert "latched" in story.closed()
     story.forget().live(4_000, blue="fail").never("Switch")
     assert "latched" in story.said
@@ -75,7 +75,7 @@ def test_orders_cost_nothing() -> None:
     story = begin(limits())
     for to in ("green", "blue") * 5:
         story.order("switch", to).live(2_000)
-    assert story.memory.ledger.charges_ms == ()
+    assert story.memory.charges.at_ms == ()
     assert "latched" not in story.closed()
 
 
@@ -85,10 +85,10 @@ def test_a_crash_keeps_the_charge() -> None:
     story.live(4_000, blue="fail")
     assert "Switch blue->green" in story.said
     story.restart(3_000)
-    assert len(story.memory.ledger.charges_ms) == 1
+    assert len(story.memory.charges.at_ms) == 1
     assert story.memory.attempt is not None
     story.look().after(100).finished("undone")
-    assert len(story.memory.ledger.charges_ms) == 1
+    assert len(story.memory.charges.at_ms) == 1
     assert "cooldown" in story.closed()
 
 
@@ -97,7 +97,7 @@ def test_charges_and_latch_survive_a_reboot() -> None:
     assert fails_over(story)
     story.restart(10_000, reboot=True).look()
     assert "cooldown" in story.closed()
-    left = max(story.memory.ledger.charges_ms) + 60_000 - story.instant.boot_ms
+    left = max(story.memory.charges.at_ms) + 60_000 - story.instant.boot_ms
     assert 0 < left < 60_000
     story.restart(HOUR, reboot=True).look()
     assert "cooldown" not in story.closed()

@@ -12,7 +12,7 @@ from healthguard.core.health import (
     upstream_health,
 )
 from healthguard.core.model import Answer, Expect, HealthPolicy, Instant, Result
-from healthguard.core.state import pace_ms
+from healthguard.core.now import pace_ms
 
 from .story import Story
 

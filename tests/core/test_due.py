@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from healthguard.core.charges import spent
 from healthguard.core.events import Checked
-from healthguard.core.gates import budget_spent
 from healthguard.core.model import Answer, Expect
+from healthguard.core.now import now_of
 
 from .story import BOOT_MS, FAIL, Story, policy
 
@@ -30,7 +31,7 @@ def wakes_at(story: Story, due: int) -> Story:
 
 def charged(story: Story) -> int:
     """When the last automatic switch was charged, in the story's time."""
-    return story.memory.ledger.charges_ms[-1] - BOOT_MS
+    return story.memory.charges.at_ms[-1] - BOOT_MS
 
 
 def test_the_min_down_is_over() -> None:
@@ -57,9 +58,9 @@ def test_a_cooldown_and_a_budget_are_over() -> None:
     at = charged(story)
     wakes_at(story, at + 60_000)
     assert "cooldown" not in story.closed("blue")
-    assert budget_spent(story.state)
+    assert spent(now_of(story.state))
     wakes_at(story, at + 90_000)
-    assert not budget_spent(story.state)
+    assert not spent(now_of(story.state))
 
 
 @pytest.mark.parametrize("age", [59_999, 60_000])
@@ -73,9 +74,9 @@ def test_a_day_of_switches_is_over_after_a_day() -> None:
     story = steady(rollback={"daily_budget": 1}).live(4_000, blue=FAIL)
     day = charged(story) + 86_400_000
     story.at(day - 1).woke()
-    assert budget_spent(story.state) == "1 automatic switches in 24 h, 1 are allowed"
+    assert spent(now_of(story.state)) == "1 automatic switches in 24 h, 1 are allowed"
     story.at(day).woke()
-    assert budget_spent(story.state) == ""
+    assert spent(now_of(story.state)) == ""
 
 
 def test_an_observation_becomes_too_old() -> None:
@@ -121,7 +122,7 @@ def test_a_switch_that_nobody_knows_the_end_of_is_lost() -> None:
     story.auto_end = None
     story.order("switch", "green").after(100).finished("").after(100)
     story.hand_moves("green", reload=False).look().forget()
-    due = story.state.settled_ms - BOOT_MS + 60_000
+    due = story.state.doing.settled_ms - BOOT_MS + 60_000
     while story.now < due:  # somebody looks all the time: only the settling waits
         assert story.now < story.wake <= due
         story.woke_at(story.wake)
@@ -147,7 +148,7 @@ def test_a_veto_ends_with_a_question() -> None:
     story.steady().live(20_000).forget()
     story.needs = {"db": FAIL}
     story.live(4_000, blue=FAIL)
-    since = story.state.veto_ms
+    since = story.state.doing.veto_ms
     assert since is not None
     story.live(since - BOOT_MS + 119_000 - story.now, blue=FAIL).never("proposal")
     story.live(1_500, blue=FAIL)

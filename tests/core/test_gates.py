@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from healthguard.core.gates import FORCE_GATES, GATES, MANUAL_GATES
+from healthguard.core.gates import GATES, binding_for
 from healthguard.core.health import Tally
-from healthguard.core.memory import Attempt, Bake, Mark, Pause
-from healthguard.core.model import Expect, LinkFact, NginxFact
-from healthguard.views.pool import REMEDIES, pool_view, ready_view, why_view
+from healthguard.core.memory import INTERRUPTED, Bake, Begun, Mark, Pause, Switch
+from healthguard.core.model import Expect, LinkFact, NginxFact, Order
+from healthguard.views.pool import pool_view, ready_view, why_view
 
 from .story import Story, policy
 
@@ -29,8 +29,8 @@ def remember(story: Story, **changes: object) -> None:
     story.state = replace(story.state, memory=replace(story.memory, **changes))  # type: ignore[arg-type]
 
 
-def ledger(story: Story, **changes: object) -> None:
-    remember(story, ledger=replace(story.memory.ledger, **changes))  # type: ignore[arg-type]
+def charge(story: Story, **changes: object) -> None:
+    remember(story, charges=replace(story.memory.charges, **changes))  # type: ignore[arg-type]
 
 
 def _disabled(story: Story) -> None:
@@ -67,11 +67,13 @@ def _starting(story: Story) -> None:
 
 
 def _self_unhealthy(story: Story) -> None:
-    story.state = replace(story.state, doubt="out of descriptors")
+    seen = replace(story.state.seen, doubt="out of descriptors")
+    story.state = replace(story.state, seen=seen)
 
 
 def _switch_in_flight(story: Story) -> None:
-    attempt = Attempt("app-x-1", "blue", "green", "manual", "switch", False, False)
+    begun = Begun("app-x-1", "blue", False, "because")
+    attempt = Switch("green", Order("switch"), INTERRUPTED, story.instant.boot_ms, begun=begun)
     remember(story, attempt=attempt)
 
 
@@ -80,7 +82,7 @@ def _no_target(story: Story) -> None:
 
 
 def _known_bad(story: Story) -> None:
-    ledger(story, marks={"green": Mark(story.instant.boot_ms - 5_000, "refused")})
+    remember(story, marks={"green": Mark(story.instant.boot_ms - 5_000, "refused")})
 
 
 def _unproven(story: Story) -> None:
@@ -94,9 +96,8 @@ def _dependency_down(story: Story) -> None:
     story.configure(replace(story.policy, dependencies={"database": Expect()}))
     now = story.instant.boot_ms
     down = Tally("down", now, 0, 3, now - 1_000, None, now)
-    story.state = replace(
-        story.state, dependencies={"database": down}, dependencies_seen=("database",)
-    )
+    seen = replace(story.state.seen, dependencies_up=("database",))
+    story.state = replace(story.state, dependencies={"database": down}, seen=seen)
 
 
 def _standby_not_up(story: Story) -> None:
@@ -117,11 +118,11 @@ def _min_down(story: Story) -> None:
 
 
 def _cooldown(story: Story) -> None:
-    ledger(story, charges_ms=(story.instant.boot_ms - 30_000,))
+    charge(story, at_ms=(story.instant.boot_ms - 30_000,))
 
 
 def _latched(story: Story) -> None:
-    ledger(story, latched_ms=story.instant.boot_ms)
+    charge(story, latched_ms=story.instant.boot_ms)
 
 
 def _forced(story: Story) -> None:
@@ -179,7 +180,7 @@ def test_every_gate_is_here_and_in_the_order_of_the_contract() -> None:
         "paused mode"
     )
     assert list(GATES) == contract == list(CLOSE)
-    assert set(REMEDIES) == set(GATES)
+    assert all(gate.remedy for gate in GATES.values())
 
 
 def test_nothing_is_closed_in_a_steady_pool() -> None:
@@ -220,7 +221,7 @@ def test_closed_alone_it_holds_an_automatic_switch_and_says_so(gate: str) -> Non
         story.says("would_switch blue->green", only=("would_switch",))
         return
     told = [record.fields["gate"] for record in story.records if record.event == "hold_entered"]
-    known = [story.state.told_hold]
+    known = [story.state.told.hold]
     assert told == [gate] or known == [gate]
 
 
@@ -243,8 +244,8 @@ NEVER_FORCED = words(
 
 
 def test_the_tables_are_those_of_the_contract() -> None:
-    assert frozenset(MANUAL) == MANUAL_GATES
-    assert frozenset(NEVER_FORCED) == FORCE_GATES
+    assert binding_for(Order("switch")) == frozenset(MANUAL)
+    assert binding_for(Order("switch", force=True)) == frozenset(NEVER_FORCED)
 
 
 def ordered(gate: str, verb: str = "switch", **how: object) -> tuple[Story, str]:

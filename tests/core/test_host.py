@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from healthguard.core.host import Turns, any_passes, ask, close, common_failure, release
+from healthguard.core.host import Turns, any_passes, ask, close, common_failure, give_back
 from healthguard.core.state import State
 
 from .story import FAIL, PASS, Story, policy
@@ -90,12 +90,12 @@ def test_any_passes_asks_for_a_pass_since_then() -> None:
         (Turns("a"), ask, "b", Turns("a", ("b",))),
         (Turns("a", ("b",)), ask, "b", Turns("a", ("b",))),
         (Turns("a", ("b",)), ask, "c", Turns("a", ("b", "c"))),
-        (Turns("a"), release, "a", Turns()),
-        (Turns("a", ("b", "c")), release, "a", Turns("b", ("c",))),
-        (Turns("a", ("b", "c")), release, "b", Turns("a", ("c",))),
-        (Turns("a", ("b",)), release, "x", Turns("a", ("b",))),
+        (Turns("a"), give_back, "a", Turns()),
+        (Turns("a", ("b", "c")), give_back, "a", Turns("b", ("c",))),
+        (Turns("a", ("b", "c")), give_back, "b", Turns("a", ("c",))),
+        (Turns("a", ("b",)), give_back, "x", Turns("a", ("b",))),
         (Turns(closed=True), ask, "a", Turns(None, ("a",), closed=True)),
-        (Turns("a", ("b",), closed=True), release, "a", Turns(None, ("b",), closed=True)),
+        (Turns("a", ("b",), closed=True), give_back, "a", Turns(None, ("b",), closed=True)),
     ],
 )
 def test_turns(turns: Turns, act: Callable[[Turns, str], Turns], pool: str, after: Turns) -> None:
@@ -105,4 +105,4 @@ def test_turns(turns: Turns, act: Callable[[Turns, str], Turns], pool: str, afte
 def test_closed_turns_let_the_holder_end_and_nobody_begin() -> None:
     turns = close(Turns("a", ("b",)))
     assert turns == Turns("a", (), closed=True)
-    assert release(turns, "a").holder is None
+    assert give_back(turns, "a").holder is None

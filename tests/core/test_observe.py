@@ -31,8 +31,8 @@ def test_it_is_said_at_the_real_rate() -> None:
     assert failure(story) == 1
     story.live(60_000)
     assert failure(story) == 0  # the budget would have been spent
-    assert story.memory.ledger.charges_ms == ()
-    assert story.memory.ledger.latched_ms is None
+    assert story.memory.charges.at_ms == ()
+    assert story.memory.charges.latched_ms is None
     assert story.memory.shadow.latched_ms is not None
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from healthguard.core.durations import iso
 from healthguard.core.evidence import evidence
-from healthguard.core.text import iso
 from healthguard.views.pool import why_view
 
 from .story import Story, policy
@@ -34,7 +34,7 @@ def test_completed_automatically() -> None:
     assert story.memory.active == "green"
     assert story.memory.bake is None
     assert story.memory.attempt is None
-    assert len(story.memory.ledger.charges_ms) == 1
+    assert len(story.memory.charges.at_ms) == 1
 
 
 @pytest.mark.parametrize("end", ["completed", "undone", "lost"])
@@ -68,7 +68,7 @@ def test_completed_by_hand_begins_a_bake_and_marks_nobody_who_was_well() -> None
         "Test blue",
         only=("Release", "switch", "bake", "mark", "Reply", "Test"),
     )
-    assert story.memory.ledger.charges_ms == ()
+    assert story.memory.charges.at_ms == ()
     assert story.memory.bake is not None
     assert story.memory.bake.origin == "blue"
 
@@ -82,8 +82,8 @@ def test_undone_is_not_a_switch_but_keeps_its_charge() -> None:
         only=("Release", "switch", "mark", "hold", "Queue", "Switch"),
     )
     assert story.memory.active == "blue"
-    assert story.memory.ledger.marks == {}
-    assert len(story.memory.ledger.charges_ms) == 1
+    assert story.memory.marks == {}
+    assert len(story.memory.charges.at_ms) == 1
 
 
 def test_undone_is_not_tried_again_before_the_cooldown() -> None:
@@ -127,7 +127,7 @@ def test_unclear_leaves_the_link_says_so_and_believes_nobody() -> None:
     story.look()
     assert story.gates()["active_unknown"].closed
     story.live(10_000, blue="fail", green="fail").never("Queue", "Switch")
-    assert story.state.told_hold == "active_unknown"
+    assert story.state.told.hold == "active_unknown"
     story.order("switch", "green", force=True)  # reloads, and proves it
     assert "Switch green->green" in story.said
     story.finished("completed")
@@ -147,7 +147,7 @@ def test_refused_gives_the_charge_back_and_names_the_gate() -> None:
         "hold nginx_upgrading",
         only=("Release", "switch", "Queue", "hold"),
     )
-    assert story.memory.ledger.charges_ms == ()
+    assert story.memory.charges.at_ms == ()
     assert story.memory.attempt is None
 
 
@@ -163,9 +163,9 @@ def test_refused_because_a_file_changed_is_tested_once_more_at_once_and_only_onc
         "Switch blue->green",
         only=("Release", "switch", "Test", "Queue", "Switch"),
     )
-    assert len(story.memory.ledger.charges_ms) == 1
+    assert len(story.memory.charges.at_ms) == 1
     story.finished("refused", "config_invalid").never("Queue")
-    assert story.memory.ledger.charges_ms == ()
+    assert story.memory.charges.at_ms == ()
 
 
 def test_a_refused_order_is_told_the_gate() -> None:
@@ -199,10 +199,10 @@ def test_what_was_looked_at_before_the_end_is_not_believed() -> None:
 
 def test_an_end_that_is_known_before_the_first_look_is_believed() -> None:
     story = switching().restart(3_000)
-    assert story.state.link is None
+    assert story.state.seen.link is None
     story.finished("completed")
-    assert story.state.link is not None
-    assert (story.memory.active, story.state.link.upstream) == ("green", "green")
+    assert story.state.seen.link is not None
+    assert (story.memory.active, story.state.seen.link.upstream) == ("green", "green")
 
 
 def test_an_undo_does_not_make_us_believe_what_the_link_does_not_name() -> None:
@@ -213,8 +213,8 @@ def test_an_undo_does_not_make_us_believe_what_the_link_does_not_name() -> None:
     assert story.gates()["active_unknown"].closed
     story.auto_end = None
     story.order("switch", "red").finished("undone").look()
-    assert story.state.link is not None
-    assert story.state.link.upstream == "green"
+    assert story.state.seen.link is not None
+    assert story.state.seen.link.upstream == "green"
     assert story.gates()["active_unknown"].evidence.split()[0] != "blue"
 
 
@@ -242,7 +242,7 @@ def test_an_end_that_nobody_ever_learns_is_lost_after_a_minute() -> None:
 
 def test_lost_marks_what_was_left_because_it_failed() -> None:
     story = switching().finished("lost")
-    assert "blue" in story.memory.ledger.marks
+    assert "blue" in story.memory.marks
 
 
 def test_a_refusal_by_a_gate_nobody_knows_still_holds() -> None:

@@ -95,7 +95,7 @@ def test_approving_it_switches_and_that_is_a_manual_switch() -> None:
     assert "proposal_closed blue->green" in story.said
     assert story.memory.proposal is None
     assert "mark blue bad" in story.said
-    assert story.memory.ledger.charges_ms == ()
+    assert story.memory.charges.at_ms == ()
 
 
 def test_it_can_be_approved_by_its_id_and_by_no_other() -> None:

@@ -341,13 +341,13 @@ def test_the_health_of_a_dependency_is_told_whole() -> None:
 
 def test_a_reload_keeps_times_tests_and_releases() -> None:
     story = steady()
-    tests, since = story.state.tests, story.state.upstreams["blue"].since_ms
+    tests, since = story.state.seen.prepares, story.state.upstreams["blue"].since_ms
     assert since < BOOT_MS + story.now
     story.configure(replace(story.policy, stable="blue"))
-    assert story.state.tests == tests
+    assert story.state.seen.prepares == tests
     assert story.state.upstreams["blue"].since_ms == since
     assert story.state.upstreams["blue"].release == "1.4"
     story.never("Test")
     story.configure(policy("blue", stable="blue"))
-    assert "green" not in story.state.tests
+    assert "green" not in story.state.seen.prepares
     assert "green" not in story.state.upstreams

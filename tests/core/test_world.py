@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from healthguard.core import events as ev
-from healthguard.core.model import Answer, Expect, Instant, LinkFact, TestFact, UpstreamPolicy
+from healthguard.core.model import Answer, Expect, Instant, LinkFact, PrepareFact, UpstreamPolicy
 from healthguard.views.pool import pool_view
 
 from .story import Story, policy
@@ -66,7 +66,7 @@ def test_a_start_that_nobody_survives_is_told_after_two_minutes() -> None:
 
 def test_a_marker_that_disagrees_with_the_link_is_not_believed() -> None:
     story = steady().look(marker="green")
-    assert story.state.told_hold == "active_unknown"
+    assert story.state.told.hold == "active_unknown"
     story.forget().look(marker="blue").says("left active_unknown")
 
 
@@ -105,7 +105,7 @@ def test_the_start_grace_is_of_the_host_and_a_restart_does_not_extend_it() -> No
     pol = policy(stable="green", rollback={"start_grace_ms": 60_000})
     story = Story(pol).begins().live(40_000, blue="fail").restart(5_000).look()
     story.forget().live(14_500, blue="fail").never("Queue", "Switch")
-    assert story.state.told_phase == "starting"
+    assert story.state.told.phase == "starting"
     story.live(3_000, blue="fail")
     assert "Switch blue->green" in story.said
 
@@ -146,7 +146,7 @@ def test_an_attempt_cut_short_by_a_crash_is_settled_by_what_is_seen(link: str, e
     said = [each for each in story.records if each.event.startswith("switch")] or None
     assert said is None
     assert story.memory.active == link
-    assert story.state.link is not None, "found and proven: no second look is needed"
+    assert story.state.seen.link is not None, "found and proven: no second look is needed"
     assert "active_unknown" not in story.closed()
 
 
@@ -249,7 +249,7 @@ def test_late_events_never_turn_time_back() -> None:
     now = story.state.at
     story.send(ev.Checked(early, "blue", "health", Answer(1, 200)))
     story.send(ev.Observed(early, story.link, story.nginx, early.boot_ms))
-    story.send(ev.Tested(early, "green", TestFact(early, "t")))
+    story.send(ev.Prepared(early, "green", PrepareFact(early, "t")))
     assert story.state.at.boot_ms == now.boot_ms
     story.never("Queue", "Switch")
 
@@ -258,7 +258,7 @@ def test_events_about_what_is_no_more_are_nothing() -> None:
     story = steady()
     story.send(ev.Checked(story.instant, "red", "health", Answer(1, 200))).quiet()
     story.send(ev.Checked(story.instant, "blue", "gone", Answer(1, 200))).quiet()
-    story.send(ev.Tested(story.instant, "red", TestFact(story.instant, "t"))).quiet()
+    story.send(ev.Prepared(story.instant, "red", PrepareFact(story.instant, "t"))).quiet()
 
 
 def test_an_order_for_an_upstream_that_a_reload_removes_is_refused_and_answered() -> None:

@@ -32,7 +32,7 @@ def check(
     world: "World", before: State, event: ev.Event, after: State, out: tuple[ev.Command, ...]
 ) -> None:
     """Raise LawBroken if this step breaks one."""
-    switches = [command for command in out if isinstance(command, ev.Switch)]
+    switches = [command for command in out if isinstance(command, ev.Commit)]
     if switches:
         _one_at_a_time(world, event, switches)
         _only_to_what_is_up(world, switches[0])
@@ -50,23 +50,23 @@ def _need(law: int, true: bool, what: str) -> None:
         raise LawBroken(law, what)
 
 
-def _one_at_a_time(world: "World", event: ev.Event, switches: list[ev.Switch]) -> None:
+def _one_at_a_time(world: "World", event: ev.Event, switches: list[ev.Commit]) -> None:
     _need(3, len(switches) == 1, "two switches in one step")
     _need(3, world.flight is None, "a switch while one is in flight")
     _need(3, isinstance(event, ev.Turn) and world.queued, "a switch without the turn")
 
 
-def _only_to_what_is_up(world: "World", switch: ev.Switch) -> None:
+def _only_to_what_is_up(world: "World", switch: ev.Commit) -> None:
     health = world.probes[switch.to].health
     _need(1, switch.force or health == "up", f"to {switch.to}, which is {health}")
 
 
-def _gates(world: "World", before: State, after: State, switch: ev.Switch) -> None:
+def _gates(world: "World", before: State, after: State, switch: ev.Commit) -> None:
     attempt = after.memory.attempt
     assert attempt is not None
     closed = closed_by_hand(world, before, switch.to)
     if attempt.trigger == "automatic":
-        health = world.probes[attempt.origin].health if attempt.origin else "unknown"
+        health = world.probes[attempt.begun.origin].health if attempt.begun.origin else "unknown"
         _need(2, active(before) is not None, "automatic, and nobody knows the active one")
         _need(2, health == "down", f"automatic, and the active one is {health}")
     elif switch.force:
@@ -82,18 +82,18 @@ def _gates(world: "World", before: State, after: State, switch: ev.Switch) -> No
 def closed_by_hand(world: "World", state: State, to: str) -> set[str]:
     """The gates as one would judge them from outside."""
     policy, memory, now = world.policy, state.memory, world.now
-    here, link, nginx = active(state), state.link, state.nginx
+    here, link, nginx = active(state), state.seen.link, state.seen.nginx
     rollback, bake = policy.rollback, memory.bake
     in_bake = bake is not None and bake.upstream == here
     probe = world.probes[here] if here is not None else None
     began = probe.read()[1] if probe is not None else None
     min_down = policy.bake.min_down_ms if in_bake else rollback.min_down_ms
     boot = state.at.boot_ms
-    cooled = memory.undo_stamp not in (None, "", state.stamp)
+    cooled = memory.undo_stamp not in (None, "", state.seen.stamp)
     spent = sum(now - at < rollback.budget_per_ms for at in world.charges)
     mode = policy.mode_bake if in_bake else policy.mode_steady
     conditions = {
-        "disabled": state.disabled is not None,
+        "disabled": state.seen.disabled is not None,
         "link_unmanaged": link is None or link.upstream is None,
         "nginx_down": nginx is None or nginx.state == "down",
         "nginx_upgrading": nginx is not None and nginx.state == "upgrading",
@@ -136,7 +136,7 @@ def _vetoed(world: "World", state: State) -> bool:
     bake = state.memory.bake
     since = bake.since_ms - world.boot_base if bake is not None else None
     excused = since is not None and began is not None and began >= since
-    return failing and bool(state.dependencies_seen) and not excused
+    return failing and bool(state.seen.dependencies_up) and not excused
 
 
 def _charged(world: "World", after: State, out: tuple[ev.Command, ...]) -> None:
@@ -147,14 +147,14 @@ def _charged(world: "World", after: State, out: tuple[ev.Command, ...]) -> None:
     assert isinstance(save, ev.Save)
     _need(5, save.memory.attempt == attempt, "the intent is not saved before the link moves")
     if attempt.trigger == "automatic":
-        charges = [at - after.at.boot_ms for at in save.memory.ledger.charges_ms]
+        charges = [at - after.at.boot_ms for at in save.memory.charges.at_ms]
         _need(5, 0 in charges, "the attempt is not charged before the link moves")
         wanted = [at - world.now for at in world.charges]
         _need(5, set(wanted) <= set(charges), "an earlier charge was forgotten")
 
 
 def _marks(world: "World", after: State) -> None:
-    left = world.marks - set(after.memory.ledger.marks)
+    left = world.marks - set(after.memory.marks)
     _need(6, not left, f"{sorted(left)} was left because it failed, and carries no mark")
 
 
@@ -167,7 +167,7 @@ def _bake(
         _need(7, kept, "a restart ended a bake")
     if old is None or isinstance(event, ev.Configured):
         return
-    said = {command.event for command in out if isinstance(command, ev.Record)}
+    said = {command.event for command in out if isinstance(command, ev.Say)}
     if new is not None and new.upstream == old.upstream and new.since_ms == old.since_ms:
         return
     if "bake_passed" in said:
@@ -185,13 +185,13 @@ def _bake(
 
 def _loud(world: "World", after: State) -> None:
     here = active(after)
-    if here is None or after.work is not None or after.memory.attempt is not None:
+    if here is None or after.doing.switch is not None or after.memory.attempt is not None:
         return
     health, began = world.probes[here].read()
     if health != "down" or began is None:
         return
     long = world.now - began > world.policy.rollback.min_down_ms + 11_000
-    _need(8, not long or after.told_phase not in ("steady", "baking"), "down, and nothing is said")
+    _need(8, not long or after.told.phase not in ("steady", "baking"), "down, and nothing is said")
 
 
 def _belief(world: "World", after: State) -> None:
@@ -228,14 +228,14 @@ EXPLAINS = {
 def _told(
     world: "World", before: State, event: ev.Event, after: State, out: tuple[ev.Command, ...]
 ) -> None:
-    records = [command for command in out if isinstance(command, ev.Record)]
+    records = [command for command in out if isinstance(command, ev.Say)]
     said = [record.event for record in records]
     for name in ("hold_entered", "hold_left", "switch_started", "bake_started", "bake_passed"):
         _need(10, said.count(name) <= 1, f"{name} twice in one step")
-    if before.told_phase and before.told_phase != after.told_phase:
-        why = EXPLAINS[after.told_phase]
+    if before.told.phase and before.told.phase != after.told.phase:
+        why = EXPLAINS[after.told.phase]
         found = bool(why & set(said))
-        _need(10, found, f"{before.told_phase} -> {after.told_phase} by {event}, only said {said}")
+        _need(10, found, f"{before.told.phase} -> {after.told.phase} by {event}, only said {said}")
     for record in records:
         if record.event in ("hold_entered", "order_refused"):
             _need(10, record.fields["gate"] in NAMED, f"{record.fields['gate']!r} is no gate")

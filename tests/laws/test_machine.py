@@ -19,7 +19,7 @@ from healthguard.core.model import (
     NginxFact,
     Policy,
     RollbackPolicy,
-    TestFact,
+    PrepareFact,
     UpstreamPolicy,
 )
 from healthguard.core.pool import begin, step
@@ -195,13 +195,13 @@ def _at_rest(world: World) -> bool:
     seconds that were not put down yet."""
     state = world.state
     return (
-        state.work is None
-        and not state.dry_runs
+        state.doing.switch is None
+        and not state.doing.dry_runs
         and state.memory.attempt is None
         and state.memory.bake is None
         and state.memory.pause is None
-        and state.retry_ms <= state.at.boot_ms
-        and not state.doubt
+        and state.doing.retry_ms <= state.at.boot_ms
+        and not state.seen.doubt
     )
 
 
@@ -233,7 +233,7 @@ instants = st.builds(
 )
 maybe = st.sampled_from(["a", "b", "c", "gone"])
 facts = st.builds(
-    TestFact,
+    PrepareFact,
     instants,
     st.sampled_from([None, "t"]),
     st.sampled_from(["", "config_invalid", "switcher_unavailable", "nonsense"]),
@@ -273,7 +273,7 @@ any_event = st.one_of(
         st.sampled_from([None, "a", "b", "gone"]), st.sampled_from(["", "two minds"]),
         st.sampled_from([None, "", "off"]), st.sampled_from(["", "x", "y"]),
     ),
-    st.builds(ev.Tested, instants, maybe, facts),
+    st.builds(ev.Prepared, instants, maybe, facts),
     st.builds(ev.Turn, instants),
     st.tuples(instants, ends),  # the end of the attempt there is
     st.builds(ev.SwitchFinished, instants, st.just("app-0-1"), ends),
@@ -303,7 +303,7 @@ class Anything(RuleBasedStateMachine):
             if isinstance(event, tuple):
                 attempt = self.state.memory.attempt
                 at, done = event
-                event = ev.SwitchFinished(at, attempt.switch_id if attempt else "none", done)
+                event = ev.SwitchFinished(at, attempt.begun.switch_id if attempt else "none", done)
             before = self.state
             self.state, commands = step(before, event)
             assert step(before, event) == (self.state, commands), "same state, same event"

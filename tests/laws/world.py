@@ -18,11 +18,11 @@ from healthguard.core.model import (
     LinkFact,
     NginxFact,
     Policy,
-    TestFact,
+    PrepareFact,
 )
 from healthguard.core.pool import begin, step
 from healthguard.core.state import STALE_MS, State
-from healthguard.machine.codec import load_memory, save_memory
+from healthguard.machine.memory import load_memory, save_memory
 
 from .dumb import DumbProbe
 from .laws import check
@@ -50,7 +50,7 @@ class World:
         self.broken = False  # `nginx -t` fails
         self.testing: str | None = None
         self.queued = False
-        self.flight: ev.Switch | None = None
+        self.flight: ev.Commit | None = None
         self.disk: Memory | None = None
         self.orders = 0
         self.releases = dict.fromkeys(names, "1") if policy.releases else {}
@@ -100,23 +100,23 @@ class World:
         match command:
             case ev.Save(memory):
                 self.disk = memory
-            case ev.Test(upstream):
+            case ev.Prepare(upstream):
                 refused = "config_invalid" if self.broken else ""
                 ticket = None if refused else f"t-{upstream}-{self.now}"
-                fact = TestFact(self.instant, ticket, refused, refused, self.stamp)
-                return [ev.Tested(self.instant, upstream, fact)]
-            case ev.Queue():
+                fact = PrepareFact(self.instant, ticket, refused, refused, self.stamp)
+                return [ev.Prepared(self.instant, upstream, fact)]
+            case ev.AskTurn():
                 self.queued = True
-            case ev.Release():
+            case ev.GiveBackTurn():
                 self.queued = False
-            case ev.Switch():
+            case ev.Commit():
                 self.flight = command
                 attempt = self.state.memory.attempt
                 if attempt is not None and attempt.trigger == "automatic":
                     self.charges = (*self.charges, self.now)
             case ev.Reply(order, _):
                 self.answered |= {order}
-            case ev.Record():
+            case ev.Say():
                 self.spoken.append(command.event)
         return []
 
@@ -139,7 +139,7 @@ class World:
 
     def _ghosts_after(self, event: ev.Event, commands: tuple[ev.Command, ...]) -> None:
         for command in commands:
-            if not isinstance(command, ev.Record):
+            if not isinstance(command, ev.Say):
                 continue
             match command.event:
                 case "resumed":

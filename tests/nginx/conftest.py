@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.core.model import Done, TestFact
+from healthguard.core.model import Done, PrepareFact
 from healthguard.nginx.observe import NginxObserver
 from healthguard.nginx.ports import Commit
 from healthguard.nginx.settings import NginxSettings, PoolFiles
@@ -51,12 +51,12 @@ class Guard:
             **self.options,  # type: ignore[arg-type]
         )
 
-    async def prepare(self, to: str = "green", pool: str = "app") -> TestFact:
+    async def prepare(self, to: str = "green", pool: str = "app") -> PrepareFact:
         return await self.switcher.prepare(pool, to)
 
     async def commit(
         self,
-        fact: TestFact,
+        fact: PrepareFact,
         origin: str | None = "blue",
         to: str = "green",
         pool: str = "app",
@@ -66,7 +66,7 @@ class Guard:
         return await self.switcher.commit(self.order(fact, origin, to, pool, **more))
 
     def order(
-        self, fact: TestFact, origin: str | None, to: str, pool: str = "app", **more: bool
+        self, fact: PrepareFact, origin: str | None, to: str, pool: str = "app", **more: bool
     ) -> Commit:
         values = {"undo_unclear": False, **more}
         return Commit("s1", pool, fact.ticket or "", origin, to, **values)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from healthguard.core import events as ev
 from healthguard.core.health import interval_ms
-from healthguard.core.model import Answer, Done, Instant, LinkFact, NginxFact, Policy, TestFact
+from healthguard.core.model import Answer, Done, Instant, LinkFact, NginxFact, Policy, PrepareFact
 from healthguard.core.pool import begin, step
 from healthguard.core.state import State, baking
 from healthguard.replay.recorder import Recorder
@@ -30,7 +30,7 @@ class Living:
         self.random = random.Random(seed)
         self.now = 0
         self.noted: list[Noted] = []
-        self.decided: list[tuple[int, ev.Switch]] = []
+        self.decided: list[tuple[int, ev.Commit]] = []
         self.link = LinkFact("blue", "", "link-0", WALL_MS - 1_000_000)
         self.nginx = NginxFact("running", "", "100:1", WALL_MS - 900_000)
         self.state = begin(self.at, policy)
@@ -81,14 +81,14 @@ class Living:
 
     def _do(self, command: ev.Command) -> None:
         match command:
-            case ev.Test(upstream):
+            case ev.Prepare(upstream):
                 self._later(12, lambda: self._tested(upstream))
-            case ev.Queue():
+            case ev.AskTurn():
                 self._later(0, lambda: self.send(ev.Turn(self.at)))
             case ev.Wake(at):
                 self._wake = at
                 self._later(max(0, at - self.at.boot_ms) + 1, lambda: self._woke(at))
-            case ev.Switch():
+            case ev.Commit():
                 self.decided.append((self.now, command))
                 self._later(130, lambda: self._finished(command))
 
@@ -97,10 +97,10 @@ class Living:
             self.send(ev.Woke(self.at))
 
     def _tested(self, upstream: str) -> None:
-        fact = TestFact(self.at, f"ticket-{self.now}", stamp="files-0", took_ms=12)
-        self.send(ev.Tested(self.at, upstream, fact))
+        fact = PrepareFact(self.at, f"ticket-{self.now}", stamp="files-0", took_ms=12)
+        self.send(ev.Prepared(self.at, upstream, fact))
 
-    def _finished(self, command: ev.Switch) -> None:
+    def _finished(self, command: ev.Commit) -> None:
         self.link = LinkFact(command.to, "", f"link-{self.now}", self.at.wall_ms - 20)
         done = Done("completed", "", "", "proven", {"total": 130}, link=self.link.identity,
                     master=self.nginx.master)  # fmt: skip

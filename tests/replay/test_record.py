@@ -101,9 +101,9 @@ EVENTS = st.one_of(
 )
 COMMANDS = st.lists(
     st.one_of(
-        st.builds(ev.Test, TEXT, st.booleans()),
+        st.builds(ev.Prepare, TEXT, st.booleans()),
         st.builds(ev.Wake, st.integers()),
-        st.builds(ev.Record, TEXT, TEXT, TEXT, TEXT, st.dictionaries(TEXT, TEXT | st.none())),
+        st.builds(ev.Say, TEXT, TEXT, TEXT, TEXT, st.dictionaries(TEXT, TEXT | st.none())),
     ),
     max_size=2,
 ).map(tuple)

@@ -13,7 +13,7 @@ from healthguard.core.model import (
     Instant,
     LinkFact,
     NginxFact,
-    TestFact,
+    PrepareFact,
 )
 from tests.stories.transcript import StoryError
 from tests.stories.world import World
@@ -62,11 +62,11 @@ class Nginx:
             self.workers = self.link.upstream
         self.workers_since = wall_ms + 20
 
-    def prepare(self, to: str, at: int, now: Instant, took_ms: int) -> TestFact:
+    def prepare(self, to: str, at: int, now: Instant, took_ms: int) -> PrepareFact:
         """A ticket, or the gate that refuses it."""
         gate, message = self._refusal(to, at)
         ticket = None if gate else f"ticket-{to}-{at}"
-        return TestFact(now, ticket, gate, message, "", took_ms)
+        return PrepareFact(now, ticket, gate, message, "", took_ms)
 
     def _refusal(self, to: str, at: int) -> tuple[str, str]:
         if self.link.upstream is None:
@@ -103,7 +103,7 @@ class Commit:
     """One act of the switcher, from ``began_at`` to ``ends_at``."""
 
     nginx: Nginx
-    command: ev.Switch
+    command: ev.Commit
     began_at: int
     takes_ms: int
     done: Done = field(default_factory=lambda: Done(""))

@@ -19,7 +19,7 @@ from healthguard.core.memory import Memory
 from healthguard.core.model import Instant, Outcome
 from healthguard.core.pool import begin, step
 from healthguard.core.state import State, active, pace_ms, target
-from healthguard.machine.codec import load_memory, save_memory
+from healthguard.machine.memory import load_memory, save_memory
 from tests.stories.nginx import Commit, Nginx
 from tests.stories.people import Person, person
 from tests.stories.transcript import Story, StoryError, duration
@@ -231,10 +231,10 @@ class Simulation:
         if attempt is None:
             return
         for commit in self.pools[name].commits:
-            if commit.switch_id == attempt.switch_id:
+            if commit.switch_id == attempt.begun.switch_id:
                 self.later(commit.ends_at, self._recoverer(name, commit), guard=True)
                 return
-        done = ev.SwitchFinished(self.instant, attempt.switch_id, Commit.unknown)
+        done = ev.SwitchFinished(self.instant, attempt.begun.switch_id, Commit.unknown)
         self.post(name, done)
 
     def _recoverer(self, name: str, commit: Commit) -> Callable[[], None]:
@@ -379,21 +379,21 @@ class Simulation:
             case ev.Wake(at):
                 pool.wake = at
                 self.later(at - self.boot_base, self._waker(name, at), guard=True)
-            case ev.Test(upstream, _):
+            case ev.Prepare(upstream, _):
                 self.later(self.now + PREPARE_MS, self._tester(name, upstream), guard=True)
-            case ev.Queue():
+            case ev.AskTurn():
                 self._turns(turns.ask(self.turns, name))
-            case ev.Release():
+            case ev.GiveBackTurn():
                 self._turns(turns.release(self.turns, name))
-            case ev.Switch():
+            case ev.Commit():
                 self._commit(name, pool, command)
             case ev.Reply(order, outcome):
                 if self.asked.get(order):
                     self.run_.replies[self.asked[order]] = outcome
-            case ev.Record():
+            case ev.Say():
                 self._record(command)
 
-    def _record(self, record: ev.Record) -> None:
+    def _record(self, record: ev.Say) -> None:
         fields = dict(record.fields)
         if "durable" in fields or record.event.startswith("switch_"):
             fields["durable"] = bool(fields.get("durable", True)) and self.durable
@@ -410,7 +410,7 @@ class Simulation:
     def _tester(self, name: str, upstream: str) -> Callable[[], None]:
         def test() -> None:
             fact = self.nginx[name].prepare(upstream, self.now, self.instant, PREPARE_MS)
-            self.post(name, ev.Tested(self.instant, upstream, fact))
+            self.post(name, ev.Prepared(self.instant, upstream, fact))
 
         return test
 
@@ -420,7 +420,7 @@ class Simulation:
         if holder is not None and holder != before:
             self.later(self.now, lambda: self.post(holder, ev.Turn(self.instant)), guard=True)
 
-    def _commit(self, name: str, pool: Pool, command: ev.Switch) -> None:
+    def _commit(self, name: str, pool: Pool, command: ev.Commit) -> None:
         commit = Commit(self.nginx[name], command, self.now, self.commit_ms)
         pool.commits.append(commit)
         life = self.life

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from healthguard.core.model import COMPLETED, Done, Instant, TestFact
+from healthguard.core.model import COMPLETED, Done, Instant, PrepareFact
 from healthguard.nginx.ports import Commit, Recovered
 from healthguard.nginx.settings import NginxSettings, PoolFiles
 from healthguard.switcher.service import run
@@ -34,9 +34,9 @@ class FakeSwitcher:
         while (self.state_dir / name).exists():  # noqa: ASYNC110 - another process removes it
             await asyncio.sleep(0.01)
 
-    async def prepare(self, pool: str, upstream: str) -> TestFact:
+    async def prepare(self, pool: str, upstream: str) -> PrepareFact:
         self.note(f"prepare {pool} {upstream}")
-        return TestFact(Instant(1, 2), ticket=f"ticket-{upstream}", stamp="s", took_ms=3)
+        return PrepareFact(Instant(1, 2), ticket=f"ticket-{upstream}", stamp="s", took_ms=3)
 
     async def commit(self, order: Commit) -> Done:
         self.intent.write_text(json.dumps(asdict(order)))

@@ -17,7 +17,7 @@ import yaml
 
 from healthguard.core.model import Outcome
 from healthguard.nginx import lock
-from healthguard.standalone.switch import Order, carry_out, switch
+from healthguard.standalone.switch import Seams, switch
 from tests.support.eventually import eventually
 from tests.support.nginx import NginxSandbox, occupied
 from tests.support.ports import free_port
@@ -72,8 +72,8 @@ class Host:
         return int(text.split("127.0.0.1:")[1].split(";")[0])
 
     def switch(self, to: str, *, force: bool = False, dry_run: bool = False) -> Outcome:
-        order = Order("app", to, "because", force, dry_run, disable_file=self.disable)
-        return carry_out(self.config, order)
+        seams = Seams(disable_file=self.disable)
+        return switch(self.config, "app", to, "because", force, dry_run, seams)
 
     def events(self) -> list[dict[str, Any]]:
         if not self.log.exists():
@@ -297,8 +297,8 @@ def test_the_guard_of_another_user_is_not_used_behind_its_back(host: Host) -> No
 COMMAND = """
 import sys
 from pathlib import Path
-from healthguard.standalone.switch import Order, carry_out
-outcome = carry_out(Path(sys.argv[1]), Order("app", "green", disable_file=Path(sys.argv[2])))
+from healthguard.standalone.switch import Seams, switch
+outcome = switch(Path(sys.argv[1]), "app", "green", seams=Seams(disable_file=Path(sys.argv[2])))
 print(outcome.message)
 sys.exit(outcome.code)
 """

@@ -14,7 +14,7 @@ from healthguard.core.model import (
     LinkFact,
     NginxFact,
     Policy,
-    TestFact,
+    PrepareFact,
     UpstreamPolicy,
 )
 from healthguard.core.pool import begin, step
@@ -51,14 +51,14 @@ class World:
                 todo.extend(self._carry_out(command))
 
     def _carry_out(self, command: Any) -> Iterable[ev.Event]:
-        if isinstance(command, ev.Record):
+        if isinstance(command, ev.Say):
             self.bench.telemetry.record(command, self.now)
-        elif isinstance(command, ev.Test):
-            fact = TestFact(self.now, f"ticket-{command.upstream}", stamp="s", took_ms=9)
-            yield ev.Tested(self.now, command.upstream, fact)
-        elif isinstance(command, ev.Queue):
+        elif isinstance(command, ev.Prepare):
+            fact = PrepareFact(self.now, f"ticket-{command.upstream}", stamp="s", took_ms=9)
+            yield ev.Prepared(self.now, command.upstream, fact)
+        elif isinstance(command, ev.AskTurn):
             yield ev.Turn(self.now)
-        elif isinstance(command, ev.Switch):
+        elif isinstance(command, ev.Commit):
             if self.done.outcome == "completed":
                 self.link = GREEN if command.to == "green" else BLUE
             done = replace(self.done, link=self.link.identity, master=NGINX.master)
