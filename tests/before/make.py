@@ -1,6 +1,8 @@
 """Makes ``files/`` from the version before the rooms: run there only, and never again.
 
     python -m tests.before.make gates       files/gates.json
+    python -m tests.before.make records     files/records, files/coverage.json
+    python -m tests.before.make files       files/state, files/wire
 
 The files are what later versions are held against: made by today's code they would prove
 nothing. So this script is a document of how they were made (version 0.1.0 at the last commit with
@@ -29,7 +31,23 @@ def gates() -> None:
     write_json(FILES / "gates.json", matrix())
 
 
-PARTS: Mapping[str, Callable[[], None]] = {"gates": gates}
+def records() -> None:
+    """Inputs and the commands they led to; and what occurs in them, how often."""
+    from tests.before import make_records
+    from tests.before.test_decisions import coverage
+
+    make_records.make(FILES / "records")
+    write_json(FILES / "coverage.json", coverage())
+
+
+def files() -> None:
+    """What daemon and switcher leave on the disk, and what they say to each other."""
+    from tests.before import make_files
+
+    make_files.make(FILES)
+
+
+PARTS: Mapping[str, Callable[[], None]] = {"gates": gates, "records": records, "files": files}
 
 
 if __name__ == "__main__":
