@@ -10,14 +10,14 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from healthguard.core import events as ev
-from healthguard.core.codec import encode, save_memory
+from healthguard.core.codec import encode, load_memory, save_memory
 from healthguard.core.memory import Memory
-from healthguard.core.model import Done, Instant, TestFact
+from healthguard.core.model import Done, Expect, Instant, TestFact
+from healthguard.core.model import UpstreamPolicy as Colour
 from healthguard.core.record import said
 from healthguard.edges import switcher_wire as wire
 from healthguard.edges.nginx.intent import Intent, Intents
@@ -28,11 +28,12 @@ from healthguard.service.notifications import compose
 from healthguard.service.notifications.outbox import Outbox, Patience
 from healthguard.service.notifications.topics import Timing, Topics
 from healthguard.service.switcher_results import Results
+from tests.laws.search import small
 
 Situation = Callable[[Memory], object]
 SITUATIONS: Mapping[str, Situation] = {
     "attempt-automatic": lambda m: m.attempt and m.attempt.trigger == "automatic" and m.good,
-    "attempt-manual": lambda m: m.attempt and m.attempt.trigger == "manual" and not m.attempt.forced,
+    "attempt-manual": lambda m: m.attempt and m.attempt.verb == "switch" and not m.attempt.forced,
     "attempt-forced": lambda m: m.attempt and m.attempt.forced,
     "attempt-in-bake": lambda m: m.attempt and m.bake,
     "bake": lambda m: m.bake and m.bake.seen_ms and not m.bake.failed,
@@ -42,11 +43,11 @@ SITUATIONS: Mapping[str, Situation] = {
     "pause-told": lambda m: m.pause and m.pause.told,
     "down-at-pause-end": lambda m: m.down_at_pause_end,
     "latched": lambda m: m.ledger.latched_ms is not None,
-    "shadow": lambda m: m.shadow.charges_ms and m.shadow.marks,
+    "shadow": lambda m: m.shadow.charges_ms and m.shadow.latched_ms is None,
     "shadow-latched": lambda m: m.shadow.latched_ms is not None,
     "marks": lambda m: m.ledger.marks and len(m.ledger.charges_ms) > 1,
-    "releases": lambda m: m.releases and any(n.proven for r in m.releases.values() for n in r.values()),
-    "proposal": lambda m: m.proposal and not m.proposal.gates,
+    "releases": lambda m: any(note.proven for row in m.releases.values() for note in row.values()),
+    "proposal": lambda m: m.proposal and len(m.proposal.gates) == 1,
     "proposal-gates": lambda m: m.proposal and len(m.proposal.gates) > 1,
     "proposal-reminded": lambda m: m.proposal and m.proposal.told > 1,
     "rejected": lambda m: m.rejected,
@@ -77,7 +78,7 @@ def memories(folder: Path) -> None:
             "continued": continued(state.policy, state.memory),
         }
         (folder / name / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
-    print("no walk came to:", missing)
+    assert not missing
 
 
 async def _save(folder: Path, pool: str, document: Mapping[str, Any]) -> None:
@@ -136,7 +137,7 @@ def notifications(folder: Path) -> None:
     """``notify/queue.json`` with open troubles and messages that could not be sent yet."""
     topics, outbox, now = Topics("host", Timing()), Outbox(Patience()), 1_700_000_000_000
     fields = {"gate": "standby_not_up", "reason": "green is down", "active": "blue", "wanted": True,
-              "target": "green", "both_down": True, "failure": "blue has been failing for 3.0 s"}  # fmt: skip
+              "target": "green", "both_down": True, "failure": "blue is failing"}  # fmt: skip
     events: list[dict[str, Any]] = [
         {"event": "hold_entered", "id": "app-1", "pool": "app", **fields},
         {"event": "latched", "id": "shop-2", "pool": "shop", "reason": "2 automatic switches"},
@@ -149,8 +150,8 @@ def notifications(folder: Path) -> None:
     assert due
     for number, (message, _) in enumerate(due):
         outbox.add("pager", message, now + number)
-    outbox.add("chat", Message("m-1", "healthguard/host/app/failing", "failing", "warning", "t", "b",
-                               now, True, {"pool": "app"}), now)  # fmt: skip
+    outbox.add("chat", Message("m-1", "healthguard/host/app/failing", "failing", "warning", "t",
+                               "b", now, True, {"pool": "app"}), now)  # fmt: skip
     document = {"version": 1, "topics": topics.document(), "outbox": outbox.document()}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "queue.json").write_text(json.dumps(document, separators=(",", ":")))
@@ -175,8 +176,14 @@ def real(folder: Path) -> None:
             state = next(Path(root).rglob("app.json")).parent
             shutil.copytree(state, folder / "state_dir")
             shutil.copy(next(Path(root).glob("*.yaml")), folder / "last-valid.yaml")
-    for path in (folder / "state_dir").rglob("*"):
-        print(path.relative_to(folder), path.stat().st_size)
+    memory = load_memory(json.loads((folder / "state_dir" / "app.json").read_text())["document"])
+    policy = replace(small(), upstreams=dict.fromkeys(("blue", "green"), Colour({"p": Expect()})))
+    expected = {
+        "policy": encode(policy),
+        "memory": encode(memory),
+        "continued": continued(policy, memory),
+    }
+    (folder / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
 
 
 def messages(path: Path) -> None:
@@ -185,7 +192,14 @@ def messages(path: Path) -> None:
     done = Done("completed", "", "", "proven", {"reload": 12}, True, "l1", "100:1", True)
     config = {"digest": "abc", "problem": ""}
     refused = Done("refused", "config_invalid", "nginx -t failed")
-    ends = [done, refused, Done("undone", "", "refuted", "refuted"), Done("lost"), Done("unclear"), Done("")]
+    ends = [
+        done,
+        refused,
+        Done("undone", "", "refuted", "refuted"),
+        Done("lost"),
+        Done("unclear"),
+        Done(""),
+    ]
     rows: list[tuple[str, bytes]] = [
         ("request", wire.encode_request(each))
         for each in (
@@ -194,16 +208,35 @@ def messages(path: Path) -> None:
             Commit("app-1", "app", "t-1", None, "green", True, True),
         )
     ]  # fmt: skip
-    tests = [TestFact(at, "t-1", stamp="s", took_ms=12), TestFact(at, None, "nginx_down", "no", "", 3)]
-    rows += [("test", wire.encode({"test": wire.dump_test(each), "config": config})) for each in tests]
-    rows += [("done", wire.encode({"done": wire.dump_done(each), "config": config})) for each in ends]
-    found = [wire.dump_recovered(Recovered(f"app-{n}", "app", "green", each)) for n, each in enumerate(ends)]
+    tests = [
+        TestFact(at, "t-1", stamp="s", took_ms=12),
+        TestFact(at, None, "nginx_down", "no", "", 3),
+    ]
+    rows += [
+        ("test", wire.encode({"test": wire.dump_test(each), "config": config})) for each in tests
+    ]
+    rows += [
+        ("done", wire.encode({"done": wire.dump_done(each), "config": config})) for each in ends
+    ]
+    found = [
+        wire.dump_recovered(Recovered(f"app-{n}", "app", "green", each))
+        for n, each in enumerate(ends)
+    ]
     rows += [("recovered", wire.encode({"recovered": each, "config": config})) for each in found]
     rows.append(("all recovered", wire.encode({"recovered": found, "config": config})))
-    rows.append(("pong", wire.encode({"pong": True, "config": {"digest": "", "problem": "broken"}})))
+    rows.append(
+        ("pong", wire.encode({"pong": True, "config": {"digest": "", "problem": "broken"}}))
+    )
     for code in ("forbidden", "busy", "bad_request", "internal", "no_config", "unknown_pool",
                  "unknown_upstream", "unknown_switch", "too_large", "timeout"):  # fmt: skip
-        rows.append(("error", wire.encode({"error": {"code": code, "message": f"because {code}"}, "config": config})))
+        rows.append(
+            (
+                "error",
+                wire.encode(
+                    {"error": {"code": code, "message": f"because {code}"}, "config": config}
+                ),
+            )
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps([kind, line.decode()]) + "\n" for kind, line in rows))
 

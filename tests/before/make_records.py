@@ -99,7 +99,9 @@ def dialogues() -> list[tuple[str, list[Noted]]]:
     """What the tests of the core say to it."""
     tapes = Tapes()
     with tapes.instead(dialogue):
-        code = pytest.main(["-q", "tests/core", "-p", "no:cacheprovider", "-p", "no:xdist"], [_Listens(tapes)])
+        code = pytest.main(
+            ["-q", "tests/core", "-p", "no:cacheprovider", "-p", "no:xdist"], [_Listens(tapes)]
+        )
     assert code == 0
     return tapes.found
 
@@ -252,14 +254,16 @@ def _incident(w: Walker, well: str) -> None:
 def _reload(w: Walker, dice: random.Random) -> None:
     """A new configuration: another mode, other thresholds, another probe, one upstream less."""
     old = w.policy
+    ups = old.upstreams
+    other = UpstreamPolicy({"p": Expect(((200, 204),))})
     fresh = [
         replace(old, mode_steady=dice.choice(["auto", "propose", "observe"])),
         replace(old, health=replace(old.health, fall=dice.choice([1, 2, 3]))),
         replace(old, stable=dice.choice([None, "a", "b"])),
         replace(old, bake=replace(old.bake, for_ms=9_000)),
-        replace(old, upstreams={**old.upstreams, "c": old.upstreams["a"]}),
-        replace(old, upstreams={name: old.upstreams[name] for name in old.upstreams if name != "c"}),
-        replace(old, upstreams={**old.upstreams, "a": UpstreamPolicy({"p": Expect(((200, 204),))})}),
+        replace(old, upstreams={**ups, "c": ups["a"]}),
+        replace(old, upstreams={name: ups[name] for name in ups if name != "c"}),
+        replace(old, upstreams={**ups, "a": other}),
     ]  # fmt: skip
     w.policy = dice.choice(fresh)
     for name in w.policy.upstreams:
@@ -308,7 +312,9 @@ def segments(name: str, tape: list[Noted], dice: random.Random) -> Iterator[tupl
     while start < len(tape):
         size = dice.randrange(15, LONG) if start == 0 else LONG
         part = tape[start : start + size]
-        told = any(not isinstance(each, ev.Save | ev.Wake | ev.Test) for _, _, out in part for each in out)
+        told = any(
+            not isinstance(each, ev.Save | ev.Wake | ev.Test) for _, _, out in part for each in out
+        )
         if told or start == 0:
             yield f"{name} from {start}", _lines(part, start)
         start += size
@@ -341,7 +347,9 @@ def bundle(path: Path, tapes: list[tuple[str, list[Noted]]]) -> None:
 def recorder(folder: Path, tape: list[Noted]) -> None:
     """One life with the real recorder: files as they lie in ``state_dir/record/POOL``."""
     said: list[str] = []
-    real = Recorder(folder, lambda level, text: said.append(f"{level}: {text}"), segment_bytes=10_000)
+    real = Recorder(
+        folder, lambda level, text: said.append(f"{level}: {text}"), segment_bytes=10_000
+    )
     real.start()
     for each in tape:
         real.note(*each)

@@ -47,7 +47,9 @@ def segments(bundle: Path) -> Iterator[tuple[str, list[Any]]]:
 
 def today(text: str) -> list[Any]:
     """Commands that ``step`` leads to, as compared."""
-    return [_compared(kind, body) for each in json.loads(text or "[]") for kind, body in each.items()]
+    return [
+        _compared(kind, body) for each in json.loads(text or "[]") for kind, body in each.items()
+    ]
 
 
 def before(text: str) -> list[Any]:
@@ -99,7 +101,9 @@ def difference(where: str, state: Any, inputs: Any) -> tuple[str, Any]:
             continue
         old, new = before(each.said), today(said)
         if old != new:
-            diff = difflib.unified_diff(_pretty(old), _pretty(new), "before", "today", lineterm="", n=2)
+            diff = difflib.unified_diff(
+                _pretty(old), _pretty(new), "before", "today", lineterm="", n=2
+            )
             words = f"{where}, input {each.seq}: {each.event}"
             return "\n".join([words, *diff]), state
     return "", state
@@ -194,7 +198,13 @@ def _state(state: Any, tick: Any) -> None:
     memory = state["memory"]
     for name in ("bake", "pause", "attempt", "proposal", "lost", "forced", "rejected", "shadow",
                  "releases", "last_decision", "down_at_pause_end", "undo_stamp"):  # fmt: skip
-        if memory[name] not in (None, "", False, {}, {"charges_ms": [], "latched_ms": None, "marks": {}}):
+        if memory[name] not in (
+            None,
+            "",
+            False,
+            {},
+            {"charges_ms": [], "latched_ms": None, "marks": {}},
+        ):
             tick("headers with", name)
     for name in ("charges_ms", "latched_ms", "marks"):
         if memory["ledger"][name]:
@@ -272,11 +282,20 @@ def test_everything_occurs(table: str, covered: dict[str, dict[str, int]]) -> No
 
 def test_orders_of_every_kind_occur(covered: dict[str, dict[str, int]]) -> None:
     orders = covered["orders"]
-    for verb in "switch rollback approve reject pause resume ack good clear".split():
+    for verb in ("switch", "rollback", "approve", "reject", "pause", "resume", "ack", "good",
+                 "clear"):  # fmt: skip
         assert f"{verb} manual" in orders
     for order in ("switch deploy", "rollback signal", "switch manual force",
                   "switch manual dry_run", "rollback manual dry_run",
                   "switch manual force dry_run"):  # fmt: skip
         assert orders[order] >= 5, order
-    for code in ("0 -", "1 known_bad", "2 usage", "2 unknown_upstream", "4 undone", "5 lost", "5 unclear"):
+    for code in (
+        "0 -",
+        "1 known_bad",
+        "2 usage",
+        "2 unknown_upstream",
+        "4 undone",
+        "5 lost",
+        "5 unclear",
+    ):
         assert covered["replies"][code] >= 2, code

@@ -3,7 +3,6 @@
 ``files/state`` was made by ``make_files.py``; what each file says lies beside it.
 """
 
-import asyncio
 import json
 import shutil
 from pathlib import Path
@@ -63,7 +62,9 @@ def restart(policy: Policy, memory: Memory) -> list[tuple[ev.Command, ...]]:
     attempt = memory.attempt
     here = memory.active or next(iter(policy.upstreams))
     if attempt is not None:
-        done = Done("undone", "", "put back after a crash", "proven", {}, True, "link-9", "100:1", True)
+        done = Done(
+            "undone", "", "put back after a crash", "proven", {}, True, "link-9", "100:1", True
+        )
         events.append(ev.SwitchFinished(at, attempt.switch_id, done))
         here = attempt.origin or attempt.to
     link = LinkFact(here, "", "link-9", at.wall_ms - 60_000)
@@ -116,7 +117,7 @@ async def test_the_next_save_is_newer(tmp_path: Path) -> None:
 
 
 def test_every_situation_is_there() -> None:
-    assert len(MEMORIES) >= 20
+    assert len(MEMORIES) == 24
     assert len(INTENTS) == 6
 
 
@@ -194,11 +195,12 @@ def test_a_daemon_killed_in_the_middle_of_a_switch(tmp_path: Path) -> None:
     assert intent is not None
     assert intent.switch_id == memory.attempt.switch_id
     assert intent.done is None
-    policy = decode(Policy, expected(MEMORIES[0])["policy"])
-    colours = dict(zip(("blue", "green"), policy.upstreams.values(), strict=False))
-    from dataclasses import replace
-
-    told = restart(replace(policy, upstreams=colours), memory)
+    covers(encode(memory), expected(STATE / "real")["memory"])
+    policy = decode(Policy, expected(STATE / "real")["policy"])
+    told = restart(policy, memory)
+    assert [today(said_text(each)) for each in told] == [
+        before(json.dumps(each)) for each in expected(STATE / "real")["continued"]
+    ]
     events = [each.event for out in told for each in out if isinstance(each, ev.Record)]
     assert "switch_undone" in events
     saves = [each.memory for out in told for each in out if isinstance(each, ev.Save)]
