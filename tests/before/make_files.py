@@ -22,7 +22,7 @@ from healthguard.core.record import said
 from healthguard.edges import switcher_wire as wire
 from healthguard.edges.nginx.intent import Intent, Intents
 from healthguard.edges.nginx.ports import Commit, Recovered
-from healthguard.edges.notify.spec import Message
+from healthguard.edges.notify.spec import Message, Notifier, Sent
 from healthguard.edges.store import Store
 from healthguard.service.notifications import compose
 from healthguard.service.notifications.outbox import Outbox, Patience
@@ -152,6 +152,10 @@ def notifications(folder: Path) -> None:
         outbox.add("pager", message, now + number)
     outbox.add("chat", Message("m-1", "healthguard/host/app/failing", "failing", "warning", "t",
                                "b", now, True, {"pool": "app"}), now)  # fmt: skip
+    pager = Notifier("pager", "webhook", {}, {}, frozenset())
+    for batch in outbox.take({"pager": pager}, now + 1_000, 1):  # tried once, in vain
+        failed = [Sent(each.id, False, "refused") for each in batch.messages]
+        outbox.settle(batch, failed, now + 2_000)
     document = {"version": 1, "topics": topics.document(), "outbox": outbox.document()}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "queue.json").write_text(json.dumps(document, separators=(",", ":")))
