@@ -1,7 +1,8 @@
 # `make demo` and `make test` are all that a fresh clone needs: they set up what is missing.
 .DEFAULT_GOAL := help
 SHIPPED := build/deb/root/usr/lib/healthguard
-.PHONY: help setup demo test lint bench stories lock deb install clean
+QUICK := tests/core tests/probes tests/config --ignore tests/config/test_fuzz.py
+.PHONY: help setup demo test quick floor lint bench stories lock deb install clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,8 +14,14 @@ demo:  ## a bad release, rolled back: real nginx, two apps and the guard in a sa
 	@scripts/setup run
 	@.venv/bin/healthguard demo $(if $(STAY),--stay)
 
-test: setup lint  ## everything that must be green: linters, types, import rules, tests
-	$(if $(PYTEST),.venv/bin/python -m pytest $(PYTEST),scripts/test)
+test: setup  ## everything that must be green: linters, types, import rules, tests
+	$(if $(PYTEST),@$(MAKE) lint && .venv/bin/python -m pytest $(PYTEST),@.venv/bin/python -m tests.suite)
+
+quick: lint  ## while you work, about a minute: linters, tests of core, probes and config
+	.venv/bin/python -m pytest -q -n 4 --dist loadfile $(QUICK)
+
+floor: setup  ## as many tests must pass from now on as in the last good run of make test
+	@.venv/bin/python -m tests.suite floor
 
 lint: setup  ## ruff, mypy, import-linter
 	.venv/bin/ruff check healthguard tests

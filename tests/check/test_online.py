@@ -184,7 +184,7 @@ async def test_a_marker_that_is_not_there(running: World) -> None:
     assert "status 404" in found["marker"].message
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
 def test_another_user_gets_findings_and_no_traceback() -> None:
     """What that user may not look at is said to be so."""
     with tempfile.TemporaryDirectory() as name:  # not tmp_path: that is in a folder for us alone

@@ -134,7 +134,7 @@ async def test_3_not_permitted(cli: Cli, guard: FakeGuard) -> None:
     assert (ended.code, ended.err) == (3, "not permitted: only root\n")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 async def test_3_may_not_connect(cli: Cli) -> None:
     program = (
         "import os, shutil, sys\n"  # all that is imported later, while root can still read it

@@ -15,7 +15,7 @@ from healthguard.control.peer import access_for
 from healthguard.control.server import ControlServer
 from tests.control.fakes import RESULT, SECRET, FakeGuard
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes other users")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become other users")
 
 NOBODY = 65534
 STAFF = grp.getgrnam("staff").gr_gid

@@ -230,7 +230,7 @@ async def test_closing_waits_for_an_answer_and_removes_the_socket(
 
 
 def test_it_works_on_the_event_loop_of_the_daemon_too(guard: FakeGuard, folder: Path) -> None:
-    uvloop = pytest.importorskip("uvloop")
+    uvloop = pytest.importorskip("uvloop", reason="needs uvloop")
 
     async def talk() -> list[int]:
         server = await start_control(folder / "control.sock", [], guard)

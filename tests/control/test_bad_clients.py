@@ -98,7 +98,7 @@ async def test_a_hundred_silent_clients_keep_nobody_out(server: ControlServer) -
             each.close()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 async def test_strangers_are_sent_away_before_an_operator(server: ControlServer) -> None:
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_UNIX) as operator:

@@ -14,7 +14,9 @@ from healthguard.nginx.settings import NginxSettings, PoolFiles
 from healthguard.nginx.switch import InlineSwitcher
 from tests.support.nginx import NginxSandbox
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes owners, mounts or users")
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="needs root to change owners, mounts or users"
+)
 
 
 @dataclass

@@ -137,10 +137,10 @@ def test_the_event_loop_never_waits_for_it(tmp_path: Path) -> None:
 
 def test_a_disk_that_is_full_stops_nothing(tmp_path: Path) -> None:
     if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
+        pytest.skip("needs root to mount")
     mount = ["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(tmp_path)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting is not allowed here")
+        pytest.skip("needs to be allowed to mount")
     try:
         (tmp_path / "ballast").write_bytes(b"x" * 4096)
         with running(tmp_path / "notify") as bench:

@@ -15,9 +15,7 @@ from tests.support.world import World
 # In CI the browser must be there: a page that nobody looked at is not tested.
 pytestmark = [
     pytest.mark.timeout(180),
-    pytest.mark.skipif(
-        binary() is None and not os.environ.get("CI"), reason="there is no chromium"
-    ),
+    pytest.mark.skipif(binary() is None and not os.environ.get("CI"), reason="needs chromium"),
 ]
 LIVE = "document.getElementById('live').className === 'on'"
 

@@ -123,7 +123,7 @@ sys.exit(main(["replay", sys.argv[1]]))
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_a_record_of_somebody_else_is_no_permission() -> None:
     """The record holds what upstreams answered: it is the daemon's own."""
     with tempfile.TemporaryDirectory(prefix="hg-") as record:  # 0700, as the daemon makes it

@@ -13,7 +13,7 @@ import pytest
 
 from healthguard.machine.store import Store
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount")
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 
 

@@ -140,7 +140,7 @@ print(client.recv(65536).decode())
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_strangers_are_kept_out_twice(service: Service) -> None:
     command = [sys.executable, "-c", STRANGER, str(service.path)]
 

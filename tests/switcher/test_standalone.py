@@ -260,7 +260,7 @@ def test_an_event_log_that_cannot_be_written_is_told_and_stops_nothing(host: Hos
     assert host.nginx.get() == "green"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_root_writes_the_log_as_the_owner_of_its_folder(host: Host) -> None:
     os.chown(host.log.parent, 65534, 65534)
     precious = host.root / "precious"
@@ -284,7 +284,7 @@ def test_beside_a_daemon_it_says_that_the_daemon_should_be_asked(host: Host) -> 
     assert "a daemon is running" in str(outcome.data["warnings"])
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_the_guard_of_another_user_is_not_used_behind_its_back(host: Host) -> None:
     (host.root / "state").mkdir()
     os.chown(host.root / "state", 65534, 65534)

@@ -17,7 +17,7 @@ def cannot(why: object) -> None:
     """Locally a reason to skip; in CI silence would be a lie."""
     if os.environ.get("CI"):
         pytest.fail(f"no real systemd could be booted here: {why}", pytrace=False)
-    pytest.skip(f"no real systemd can be booted here: {why}")
+    pytest.skip(f"needs a machine that can boot systemd: {why}")
 
 
 @pytest.fixture(scope="session")

@@ -33,12 +33,12 @@ def log(tmp_path: Path) -> Iterator[EventLog]:
 def tiny(tmp_path: Path) -> Iterator[Path]:
     """A file system of two pages."""
     if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
+        pytest.skip("needs root to mount")
     where = tmp_path / "tiny"
     where.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(where)]
     if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("mounting is not allowed here")
+        pytest.skip("needs to be allowed to mount")
     yield where
     subprocess.run(["umount", str(where)], check=True)
 
