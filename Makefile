@@ -24,8 +24,8 @@ floor: setup  ## as many tests must pass from now on as in the last good run of 
 	@.venv/bin/python -m tests.suite floor
 
 lint: setup  ## ruff, mypy, import-linter
-	.venv/bin/ruff check healthguard tests
-	.venv/bin/ruff format --check healthguard tests
+	.venv/bin/ruff check healthguard tests bench
+	.venv/bin/ruff format --check healthguard tests bench
 	.venv/bin/mypy healthguard
 	.venv/bin/lint-imports
 
@@ -33,7 +33,7 @@ bench:  ## compares with HAProxy and plain nginx, writes docs/benchmarks.md
 	@scripts/setup bench
 	@packaging/build
 	@$(SHIPPED)/bin/python3 -m compileall -q $(SHIPPED)/lib  # as installing the package does
-	.venv/bin/python -m tests.bench --python $(SHIPPED)/bin/python3
+	.venv/bin/python -m bench --python $(SHIPPED)/bin/python3
 
 stories: setup  ## judges the corpus of incidents, writes its tables into docs/incidents.md
 	.venv/bin/python -m tests.stories.report

@@ -18,11 +18,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench.load import Load
-from tests.bench.proc import children_of
-from tests.bench.programs import Guard, Haproxy, Nginx
-from tests.bench.report import Finding, Part
-from tests.bench.samples import Site, install
+from bench.load import Load
+from bench.proc import children_of
+from bench.programs import Guard, Haproxy, Nginx
+from bench.report import Finding, Part
+from bench.samples import Site, install
 from tests.support.eventually import eventually
 from tests.support.nginx import BINARY
 from tests.support.ports import free_port

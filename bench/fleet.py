@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench.proc import Cost, cpu, rss_mb
-from tests.bench.programs import Guard, Haproxy, Nginx, Program
-from tests.bench.report import Finding, Part
+from bench.proc import Cost, cpu, rss_mb
+from bench.programs import Guard, Haproxy, Nginx, Program
+from bench.report import Finding, Part
 from tests.support.ports import free_port
 
 _TARGET = """

@@ -5,8 +5,8 @@ The apps are reached through a unix socket, which needs no network.
 
 from pathlib import Path
 
-from tests.bench.proc import Cost, children_of, cpu, rss_mb
-from tests.bench.programs import Program
+from bench.proc import Cost, children_of, cpu, rss_mb
+from bench.programs import Program
 
 _CONFIG = """
 global_defs {{

@@ -1,4 +1,4 @@
-"""``python -m tests.bench.doubt``: measure, write docs/self-doubt.md."""
+"""``python -m bench.doubt``: measure, write docs/self-doubt.md."""
 
 import argparse
 import json
@@ -12,12 +12,12 @@ import threading
 import time
 from pathlib import Path
 
-from tests.bench.doubt.cases import HARMLESS, REAL, Case
-from tests.bench.doubt.measure import Found, enough, measure
-from tests.bench.doubt.place import CPU
-from tests.bench.doubt.report import page
-from tests.bench.doubt.troubles import punctual
-from tests.bench.programs import ROOT, environment
+from bench.doubt.cases import HARMLESS, REAL, Case
+from bench.doubt.measure import Found, enough, measure
+from bench.doubt.place import CPU
+from bench.doubt.report import page
+from bench.doubt.troubles import punctual
+from bench.programs import ROOT, environment
 
 
 def main() -> int:
@@ -48,7 +48,7 @@ def main() -> int:
             print(_name(each.case), json.dumps(event))
     minutes = (time.monotonic() - began) / 60
     calm = f"Load average at the end {os.getloadavg()[0]:.1f}; it took {minutes:.0f} minutes."
-    command = " ".join(["python -m tests.bench.doubt", *sys.argv[1:]])
+    command = " ".join(["python -m bench.doubt", *sys.argv[1:]])
     text = page(found, command, f"Measured with {environment()}", calm)
     if options.output == "-":
         print(text)
@@ -93,7 +93,7 @@ def _name(case: Case) -> str:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.doubt", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.doubt", description=__doc__)
     parser.add_argument(
         "--repeats", type=int, default=20, help="of each trouble (20; starving: half)"
     )

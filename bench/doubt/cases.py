@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.bench.doubt import troubles as t
-from tests.bench.doubt.host import Host
-from tests.bench.doubt.place import Place, here, names, network, one_cpu
+from bench.doubt import troubles as t
+from bench.doubt.host import Host
+from bench.doubt.place import Place, here, names, network, one_cpu
 
 Trouble = Callable[[Host], AbstractContextManager[None]]
 Where = Callable[[Path], AbstractContextManager[Place]]

@@ -1,4 +1,4 @@
-"""``python -m tests.bench``: measure, write docs/benchmarks.md."""
+"""``python -m bench``: measure, write docs/benchmarks.md."""
 
 import argparse
 import os
@@ -8,9 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench import failover, fleet, idle
-from tests.bench.programs import ROOT, environment
-from tests.bench.report import Part, document, table
+from bench import failover, fleet, idle
+from bench.programs import ROOT, environment
+from bench.report import Part, document, table
 
 PARTS = ("fleet", "idle", "failover")
 
@@ -56,7 +56,7 @@ def _measure(name: str, root: Path, options: argparse.Namespace) -> list[Part]:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a smoke test: small and inexact")
     parser.add_argument("--only", action="append", choices=PARTS, help="this part; repeatable")
     parser.add_argument("--repeats", type=int, help="of each fault (8)")
@@ -71,7 +71,7 @@ def _command(options: argparse.Namespace) -> str:
     words = sys.argv[1:]
     if words[:1] == ["--python"] and len(words) == 2:
         return "make bench"
-    return " ".join(["python -m tests.bench", *words])
+    return " ".join(["python -m bench", *words])
 
 
 def _minutes(began: float) -> str:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench.keepalived import Keepalived
-from tests.bench.proc import cpu, rss_mb
-from tests.bench.programs import Guard, Haproxy, Nginx
-from tests.bench.report import Finding, Part
-from tests.bench.samples import install
+from bench.keepalived import Keepalived
+from bench.proc import cpu, rss_mb
+from bench.programs import Guard, Haproxy, Nginx
+from bench.report import Finding, Part
+from bench.samples import install
 from tests.support.ports import free_port
 
 _APPS = """

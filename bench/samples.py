@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench.programs import ROOT, Nginx
+from bench.programs import ROOT, Nginx
 from tests.support.ports import free_port
 
 _MAIN = """

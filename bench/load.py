@@ -4,7 +4,7 @@ Each request is a new connection on a bare socket; the event loop (uvloop) only 
 ready. The parent asks over stdin and is answered over stdout, one JSON object per line. Times
 are ``time.monotonic()``, which all processes of a host share.
 
-    python -m tests.bench.load RATE NAME=PORT ...
+    python -m bench.load RATE NAME=PORT ...
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class Load:
     def __init__(self, rate: int, ports: dict[str, int]) -> None:
         words = [f"{name}={port}" for name, port in ports.items()]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.load", str(rate), *words],
+            [sys.executable, "-m", "bench.load", str(rate), *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

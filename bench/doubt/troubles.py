@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.bench.doubt.host import Host
-from tests.bench.doubt.place import CPU, HOSTS
+from bench.doubt.host import Host
+from bench.doubt.place import CPU, HOSTS
 
 # Busy for argv[2] seconds on CPU argv[1].
 _HOG = """

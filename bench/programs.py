@@ -17,7 +17,7 @@ from healthguard.control.client import Client, Reply
 from tests.support.eventually import eventually
 from tests.support.nginx import BINARY
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class Program:

@@ -1,4 +1,4 @@
-"""``python -m tests.bench.doubt``: how well the guard tells its own trouble from an upstream's.
+"""``python -m bench.doubt``: how well the guard tells its own trouble from an upstream's.
 
 Each trouble is caused many times on a real daemon beside a real nginx and two real apps. Counted
 are the false results (an upstream that is well, or was only frozen together with us, is said to

@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench.doubt.cases import AFTER, THROUGHOUT, Case
-from tests.bench.doubt.host import QUIET, Host
+from bench.doubt.cases import AFTER, THROUGHOUT, Case
+from bench.doubt.host import QUIET, Host
 
 GIVEN_UP = 15.0  # seconds after which a failure that was not seen is healed
 ODD = 5.0  # seconds: what takes longer is shown

@@ -3,9 +3,9 @@
 import statistics
 from collections.abc import Iterable, Sequence
 
-from tests.bench.doubt.host import ANSWER, FAST, INTERVAL, LIMIT, SLOW, TIMEOUT
-from tests.bench.doubt.measure import GIVEN_UP, LOST, Found
-from tests.bench.report import table
+from bench.doubt.host import ANSWER, FAST, INTERVAL, LIMIT, SLOW, TIMEOUT
+from bench.doubt.measure import GIVEN_UP, LOST, Found
+from bench.report import table
 
 MASKED = 10  # times as long as without trouble: as good as not seen
 _HEAD = ("trouble", "times", "pass", "**fail**", "inconclusive", "told down", "**switches**",

@@ -12,9 +12,9 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from tests.bench.doubt.place import Place
-from tests.bench.programs import Guard, Program
-from tests.bench.samples import install
+from bench.doubt.place import Place
+from bench.programs import Guard, Program
+from bench.samples import install
 from tests.support.eventually import eventually
 from tests.support.ports import free_port
 
@@ -28,7 +28,7 @@ _FIRST = ("chrt", "-f", "1")
 
 
 class App(Program):
-    """One upstream; ``tests/bench/doubt/app.py``."""
+    """One upstream; ``bench/doubt/app.py``."""
 
     def __init__(self, root: Path, name: str, place: Place) -> None:
         self.port, self._starts = free_port(), 0
