@@ -13,6 +13,7 @@ import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from healthguard.core import events as ev
@@ -73,6 +74,12 @@ def policy(
     )
 
 
+@cache
+def on_disk(document: str) -> Memory:
+    """What a start reads; most stories begin alike, so each document is read once."""
+    return load_memory(json.loads(document))
+
+
 class Story:
     """One pool and its world. Times are milliseconds since the story began."""
 
@@ -85,7 +92,7 @@ class Story:
         self.said: list[str] = []
         self.records: list[ev.Say] = []
         self.replies: dict[str, Outcome] = {}
-        self.disk: dict[str, Any] | None = None
+        self.disk: str | None = None
         self.wake = 0
         self.orders = 0
         self.link = LinkFact("blue", "", "link-0", WALL_MS - 1_000_000)
@@ -130,9 +137,8 @@ class Story:
     def _carry_out(self, command: ev.Command) -> list[ev.Event]:
         match command:
             case ev.Save(memory):
-                document = json.loads(json.dumps(save_memory(memory)))
-                assert load_memory(document) == memory
-                self.disk = document
+                self.disk = json.dumps(save_memory(memory))
+                assert on_disk(self.disk) == memory
             case ev.Wake(at):
                 self.wake = at - self.boot_base
             case ev.Prepare(upstream, urgent):
@@ -315,20 +321,20 @@ class Story:
             fresh = WALL_MS + self.wall_shift + self.now
             self.nginx = replace(self.nginx, master="9:9", workers_since_wall_ms=fresh)
         self.state = begin(self.instant, self.policy)
-        memory = load_memory(self.disk) if self.disk is not None else None
+        memory = on_disk(self.disk) if self.disk is not None else None
         self.send(ev.Restored(self.instant, memory, self.boot))
         return self
 
     def live(self, ms: int, *, look: bool = True, **health: str) -> "Story":
-        """``ms`` pass: an answer of each upstream every 500 ms, a look every second, wakes.
+        """``ms`` pass: answers, looks, and wakes when they were asked for.
 
         ``blue="fail"`` and so on; who is not named passes, ``"silent"`` does not answer.
         """
-        end = self.now + ms
-        while self.now + 500 <= end:
-            if 0 < self.wake <= self.now + 500:
+        begun, end = self.now, self.now + ms
+        while (then := self._next_answers(begun, end)) <= end:
+            while 0 < self.wake <= then:
                 self.woke_at(self.wake)
-            self.at((self.now // 500 + 1) * 500)
+            self.at(then)
             for name, how in self.needs.items():
                 self.depends(name, how)
             for name in self.policy.upstreams:
@@ -343,9 +349,18 @@ class Story:
                 self.look()
         return self.at(max(end, self.now))
 
+    def _next_answers(self, begun: int, end: int) -> int:
+        """Every 500 ms near both ends. Between them nothing changes but the time, for which
+        there are wakes: an answer and a look every 4 s keep what is known young enough.
+        """
+        near = self.now < begun + 3_000 or self.now > end - 4_000
+        every = 500 if near else 4_000
+        return (self.now // every + 1) * every
+
     def woke_at(self, ms: int) -> None:
         self.wake = 0
         self.at(max(ms, self.now)).woke()
+        assert self.wake == 0 or self.wake > self.now, "a wake for what is due already"
 
     # ------------------------------------------------------------ what the core said
 

@@ -1,5 +1,7 @@
 """The one story that all others vary: the active upstream fails, the other one takes over."""
 
+import json
+
 import pytest
 
 from healthguard.core.model import Answer
@@ -31,8 +33,9 @@ def test_it_is_armed_at_the_first_fail_and_charged_before_the_link_moves() -> No
     assert story.memory.charges.at_ms == ()
     story.after(10).turn().says("switch_started blue->green automatic", "Switch blue->green")
     assert story.disk is not None
-    assert story.disk["memory"]["charges"]["at_ms"] == [BOOT_MS + story.now]
-    assert story.disk["memory"]["attempt"]["to"] == "green"
+    saved = json.loads(story.disk)["memory"]
+    assert saved["charges"]["at_ms"] == [BOOT_MS + story.now]
+    assert saved["attempt"]["to"] == "green"
     story.after(140).finished("completed").says(
         "Release",
         "switch_completed blue->green automatic",
