@@ -8,7 +8,7 @@ that hangs is repeated as soon as its timeout is over, or at the next interval i
 from dataclasses import dataclass
 
 from healthguard.config import PoolConfig
-from healthguard.config.kinds import show_ms
+from healthguard.core.durations import shown, written
 from healthguard.probes.schedule import GRID_MS
 
 
@@ -54,17 +54,14 @@ def longest_timeout(pool: PoolConfig) -> int:
 def sentence(pool: PoolConfig) -> str:
     """The worst case and where it comes from, with the numbers of this pool."""
     steady, bake = worst(pool), worst(pool, bake=True)
-    health, min_down = pool.policy.health, show_ms(pool.policy.rollback.min_down_ms)
-    interval, fast = show_ms(health.interval_ms), show_ms(health.fast_interval_ms)
-    timeout = show_ms(longest_timeout(pool))
+    health, min_down = pool.policy.health, written(pool.policy.rollback.min_down_ms)
+    interval, fast = written(health.interval_ms), written(health.fast_interval_ms)
+    timeout = written(longest_timeout(pool))
     return (
-        f"worst case from fault to decision: {_s(steady.refused)} for an upstream that is killed "
-        f"(interval {interval} with jitter {pool.jitter * 100:g}% both ways + the longer of "
-        f"{health.fall - 1} x fast_interval {fast} and min_down {min_down}), {_s(steady.hangs)} "
+        f"worst case from fault to decision: {shown(steady.refused)} for an upstream that is "
+        f"killed (interval {interval} with jitter {pool.jitter * 100:g}% both ways + the longer "
+        f"of {health.fall - 1} x fast_interval {fast} and min_down {min_down}), "
+        f"{shown(steady.hangs)} "
         f"for one that hangs (+ timeout {timeout}, and a repetition takes at least that long); "
-        f"in a bake {_s(bake.refused)} and {_s(bake.hangs)}; nginx's reload comes on top"
+        f"in a bake {shown(bake.refused)} and {shown(bake.hangs)}; nginx's reload comes on top"
     )
-
-
-def _s(ms: int) -> str:
-    return f"{ms / 1000:.1f} s" if ms >= 1_000 else f"{ms} ms"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from healthguard import __version__
 from healthguard.config import ConfigError, load
-from healthguard.core.durations import iso
+from healthguard.core.moments import iso
 from healthguard.notify import launch
 from healthguard.notify.levels import SWITCH
 from healthguard.notify.spec import WARNING, Message

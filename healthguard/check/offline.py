@@ -6,7 +6,7 @@ from healthguard.check import detection
 from healthguard.check.colours import names_a_host
 from healthguard.check.findings import OK, WARNING, Finding
 from healthguard.config import Config, PoolConfig, names_secret
-from healthguard.config.kinds import show_ms
+from healthguard.core.durations import written
 from healthguard.nginx import conf
 from healthguard.nginx.settings import NginxSettings
 from healthguard.probes.spec import ExecSpec, HttpSpec, Spec
@@ -29,7 +29,7 @@ def _nginx(nginx: NginxSettings) -> Iterator[Finding]:
             WARNING,
             None,
             "confirm_timeout",
-            f"nginx.confirm_timeout is {show_ms(nginx.confirm_timeout_ms)}: an nginx with many "
+            f"nginx.confirm_timeout is {written(nginx.confirm_timeout_ms)}: an nginx with many "
             "servers, or on a busy host, needs longer for a reload, and a good switch is undone",
             "make it at least 3s; a switch that is proven sooner does not wait for it",
         )
@@ -64,7 +64,7 @@ def _timers(pool: PoolConfig) -> Iterator[Finding]:
             WARNING,
             pool.policy.pool,
             "timeout",
-            f"a probe may take {show_ms(timeout)}, longer than interval {show_ms(interval)}: slow "
+            f"a probe may take {written(timeout)}, longer than interval {written(interval)}: slow "
             "answers then come less often than configured, and a slow standby may be held back as "
             "not freshly proven",
             "make timeout at most interval",

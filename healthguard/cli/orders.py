@@ -9,7 +9,7 @@ from healthguard.cli.context import INTERRUPTED, OK, USAGE, WAITING, Context
 from healthguard.cli.entry import Verb
 from healthguard.cli.output import part, text
 from healthguard.control.client import Reply, Trouble
-from healthguard.control.when import duration_ms, duration_text
+from healthguard.core import durations
 
 _SPARE_S = 5.0  # the daemon answers at the end of the wait; its answer may take this long
 _POLL_S = 0.2
@@ -18,7 +18,7 @@ _POLL_S = 0.2
 def duration(value: str) -> int:
     """An argument such as 5m, in milliseconds."""
     try:
-        return duration_ms(value)
+        return durations.parse(value)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -154,7 +154,7 @@ def _reject(args: argparse.Namespace, context: Context) -> int:
 
 
 def _pause(args: argparse.Namespace, context: Context) -> int:
-    body = {"for": duration_text(args.length), "reason": args.reason}
+    body = {"for": durations.written(args.length), "reason": args.reason}
     return _each(args, context, "pause", body)
 
 
@@ -251,7 +251,7 @@ def _send(
         reply = client.post(
             *parts,
             body=body,
-            wait=duration_text(wait_ms),
+            wait=durations.written(wait_ms),
             timeout_s=wait_ms / 1_000 + _SPARE_S,
         )
     except KeyboardInterrupt:

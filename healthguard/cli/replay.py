@@ -31,7 +31,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _replay(args: argparse.Namespace, context: Context) -> int:
     from healthguard.config import ConfigError, load
-    from healthguard.control.when import since_wall_ms
+    from healthguard.core.moments import since_wall_ms
     from healthguard.replay import run as replay
 
     try:

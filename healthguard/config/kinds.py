@@ -1,11 +1,12 @@
 """The kinds of single values: each reads one scalar, describes itself, and gives its schema."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from healthguard.config.document import Node, Scalar
 from healthguard.config.problems import Refused, Report
+from healthguard.core import durations
 
 Schema = dict[str, Any]
 
@@ -155,46 +156,24 @@ class Choice(ScalarKind):
         return {"enum": list(self._choices)}
 
 
-_UNITS: Mapping[str, int] = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
-
-
-def show_ms(ms: float) -> str:
-    """``ms`` milliseconds as the file would say it: 500ms, 2s, 5m, 1h."""
-    for unit in ("h", "m", "s"):
-        if ms >= _UNITS[unit] and ms % _UNITS[unit] == 0:
-            return f"{int(ms // _UNITS[unit])}{unit}"
-    return f"{ms:g}ms"
-
-
 class Duration(ScalarKind):
     """A length of time; its value is integer milliseconds."""
 
-    words = "a duration such as 500ms, 2s, 5m or 1h"
+    words = durations.WORDS
 
     def __init__(self, least: str, most: str):
-        self._least, self._most = self._ms(least), self._ms(most)
-
-    @staticmethod
-    def _ms(text: str) -> int:
-        found = re.fullmatch(r"([0-9]{1,12})(ms|s|m|h)", text)
-        if not found:
-            raise Refused(f"must be {Duration.words}")
-        return int(found[1]) * _UNITS[found[2]]
+        self._least, self._most = (durations.parse(bound, least_ms=0) for bound in (least, most))
 
     def convert(self, raw: Scalar) -> int:
         """See ScalarKind."""
-        if not isinstance(raw, str):
-            raise Refused(f"must be {self.words}")
-        ms = self._ms(raw)
-        if ms < self._least:
-            raise Refused(f"must be at least {show_ms(self._least)}")
-        if ms > self._most:
-            raise Refused(f"must be at most {show_ms(self._most)}")
-        return ms
+        try:
+            return durations.parse(raw, self._least, self._most)
+        except ValueError as error:
+            raise Refused(str(error)) from None
 
     def schema(self) -> Schema:
         """See Kind."""
-        return {"type": "string", "pattern": "^[0-9]{1,12}(ms|s|m|h)$"}
+        return {"type": "string", "pattern": f"^{durations.SYNTAX}$"}
 
 
 class Percent(ScalarKind):

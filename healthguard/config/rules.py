@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from healthguard.config.addresses import Address, Url
-from healthguard.config.kinds import BAD, show_ms
+from healthguard.config.kinds import BAD
 from healthguard.config.problems import Report
+from healthguard.core.durations import written
 
 Values = Mapping[str, Any]
 
@@ -72,7 +73,7 @@ def _health(pool: PoolValues) -> None:
         return
     interval, fast = health["interval"], health["fast_interval"]
     if known(interval, fast) and fast > interval:
-        pool.add("health.fast_interval", f"must not be longer than interval ({show_ms(interval)})")
+        pool.add("health.fast_interval", f"must not be longer than interval ({written(interval)})")
     window, fall = health["window"], health["fall"]
     if not known(window) or not known(window["fails"], window["of"]):
         return
@@ -94,7 +95,7 @@ def _bake(pool: PoolValues) -> None:
     if not known(bake, rollback) or not known(bake["min_down"], rollback["min_down"]):
         return
     if bake["min_down"] > rollback["min_down"]:
-        longest = show_ms(rollback["min_down"])
+        longest = written(rollback["min_down"])
         pool.add("bake.min_down", f"must not be longer than rollback.min_down ({longest})")
 
 
@@ -206,7 +207,7 @@ def _probe(pool: PoolValues, probe: Values, place: str) -> None:
     timeout = probe.get("timeout", health["timeout"] if known(health) else None)
     latency: Any = expect.get("max_latency") if known(expect) else None
     if known(timeout, latency) and latency >= timeout:
-        message = f"can never be exceeded: the probe ends after {show_ms(timeout)}"
+        message = f"can never be exceeded: the probe ends after {written(timeout)}"
         pool.add(f"{place}.expect.max_latency", message)
     if "http" in probe:
         _http(pool, probe, expect if known(expect) else {}, place)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from healthguard.control.errors import ApiError
-from healthguard.control.when import duration_ms
+from healthguard.core import durations
 
 LONGEST_REASON = 500
 
@@ -36,6 +36,11 @@ def _flag(value: object) -> bool:
     return value
 
 
+def _length(value: object) -> int:
+    whole_seconds = isinstance(value, int) and not isinstance(value, bool)
+    return durations.parse(f"{value}s" if whole_seconds else value)
+
+
 @dataclass(frozen=True, slots=True)
 class _Field:
     argument: str  # of Guard.order
@@ -52,7 +57,7 @@ VERBS: Mapping[str, Mapping[str, _Field]] = {
     },
     "rollback": {"reason": _Field("reason", _reason)},
     "pause": {
-        "for": _Field("for_ms", duration_ms, required=True),
+        "for": _Field("for_ms", _length, required=True),
         "reason": _Field("reason", _given_reason, required=True),
     },
     "resume": {},

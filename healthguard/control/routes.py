@@ -18,8 +18,9 @@ from healthguard.control.errors import LOST, NO_ACCESS, WAITING, ApiError, unkno
 from healthguard.control.peer import Access
 from healthguard.control.ports import Guard, View
 from healthguard.control.stream import Streams
-from healthguard.control.when import duration_ms, since_wall_ms
+from healthguard.core import durations
 from healthguard.core.model import Actor, Outcome
+from healthguard.core.moments import since_wall_ms
 
 log = logging.getLogger("healthguard.control")
 
@@ -250,9 +251,6 @@ def _wait(query: Mapping[str, str]) -> int:
     if "wait" not in query:
         return DEFAULT_WAIT_MS
     try:
-        wait = duration_ms(query["wait"])
+        return durations.parse(query["wait"], most_ms=LONGEST_WAIT_MS)
     except ValueError as error:
         raise ApiError(400, "bad_request", f"'wait': {error}") from None
-    if wait > LONGEST_WAIT_MS:
-        raise ApiError(400, "bad_request", "'wait': at most 10m")
-    return wait

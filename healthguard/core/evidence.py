@@ -1,6 +1,7 @@
 """Why an upstream is held to be failing: in one sentence, and by the results themselves."""
 
-from healthguard.core.durations import iso, seconds
+from healthguard.core.durations import seconds
+from healthguard.core.moments import iso
 from healthguard.core.model import Result
 from healthguard.core.state import State, failing_since_ms
 

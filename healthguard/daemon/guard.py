@@ -8,7 +8,7 @@ from healthguard import __version__
 from healthguard.assembly import BuildError, Probers, build_observer, build_probers, build_switcher
 from healthguard.config import Config, ConfigError, load
 from healthguard.control.ports import View
-from healthguard.core.durations import iso
+from healthguard.core.moments import iso
 from healthguard.core.events import Say
 from healthguard.core.happenings import HAPPENINGS
 from healthguard.core.model import Actor, Order, Outcome

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from healthguard import __version__
-from healthguard.core.durations import iso
+from healthguard.core.moments import iso
 from healthguard.notify.levels import RESOLVED
 from healthguard.notify.spec import SUCCESS, Message
 

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from healthguard.core.durations import shown
 from healthguard.notify import notice as notices
 from healthguard.notify.compose import LOST
 from healthguard.notify.levels import HOLD, LATCH
 from healthguard.notify.notice import Notice
 from healthguard.notify.spec import Message
-from healthguard.views.sentences import span
 
 _REMINDED = (HOLD, LATCH, LOST)
 _MOST = 2000
@@ -159,7 +159,7 @@ class Topics:
             return None
         topic.reminders += 1
         topic.remind_ms = now + min(self._timing.remind_ms << topic.reminders, longest)
-        lasts = span(max(0, now - told.at_wall_ms))
+        lasts = shown(max(0, now - told.at_wall_ms))
         again = replace(told, title=f"{told.title} (still, after {lasts})")
         more = f"Reminder {topic.reminders}: it still is so after {lasts}."
         return notices.message(again, self._host, more), told.level

@@ -5,7 +5,7 @@ import hashlib
 import json
 from typing import Any
 
-from healthguard.core.durations import iso
+from healthguard.core.moments import iso
 from healthguard.core.state import State
 from healthguard.machine.codec import encode
 from healthguard.replay.reading import Segment, SegmentFile, UnreadableRecord

@@ -3,7 +3,7 @@
 from typing import Any
 
 from healthguard.config import PoolConfig
-from healthguard.core.durations import iso
+from healthguard.core.moments import iso
 from healthguard.core.model import AUTOMATIC, Policy
 from healthguard.replay.candidate import Decision, Lens
 from healthguard.replay.compare import Comparison, Finding

@@ -1,6 +1,7 @@
 """A finding in one sentence, with its evidence."""
 
-from healthguard.core.durations import iso, seconds
+from healthguard.core.durations import seconds
+from healthguard.core.moments import iso
 from healthguard.replay import compare
 from healthguard.replay.candidate import Decision
 from healthguard.replay.compare import WATCH_MS, Finding

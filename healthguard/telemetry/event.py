@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from healthguard.core.events import Say
 from healthguard.core.model import Instant
-from healthguard.telemetry.eventlog import timestamp
+from healthguard.core.moments import iso
 
 Event = dict[str, object]
 
@@ -24,7 +24,7 @@ _SECRETS = (
 def build(record: Say, at: Instant) -> Event:
     """``ts``, ``id``, ``event``, ``pool`` and then the record's own fields, in their order."""
     event: Event = {
-        "ts": timestamp(at.wall_ms),
+        "ts": iso(at.wall_ms),
         "id": record.event_id,
         "event": record.event,
         "pool": record.pool,

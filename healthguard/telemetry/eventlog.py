@@ -10,8 +10,9 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+
+from healthguard.core.moments import iso
 
 MODE = 0o640
 SPARE_LIMIT = 4 * 1024 * 1024  # /run is memory
@@ -42,12 +43,6 @@ def _dumps(event: Mapping[str, object], *, ascii_only: bool) -> str:
 
 def _plain(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else str(value)
-
-
-def timestamp(wall_ms: int) -> str:
-    """RFC 3339, UTC, milliseconds."""
-    moment = datetime.fromtimestamp(wall_ms / 1000, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{wall_ms % 1000:03d}Z"
 
 
 def spare_folder(environ: Mapping[str, str]) -> Path:
@@ -108,7 +103,7 @@ class EventLog:
         Looks at the log, its last rotated sibling and the stand-in file, from the end of each;
         lines that are not events are passed over. Opens its own files: fit for a thread.
         """
-        since = timestamp(max(0, since_wall_ms)).encode()
+        since = iso(max(0, since_wall_ms)).encode()
         rotated = self.path.with_name(self.path.name + ".1")
         found: list[dict[str, object]] = []
         for path in (rotated, self.path, self._spare.path):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from healthguard.core.charges import DAY_MS, charged_until, within
 from healthguard.core.dependencies import vetoing
 from healthguard.core.dryrun import gate_row
-from healthguard.core.durations import iso
+from healthguard.core.moments import iso
 from healthguard.core.evidence import evidence, failure_sentence
 from healthguard.core.gates import GATES, evaluate, first_closed
 from healthguard.core.health import Tally

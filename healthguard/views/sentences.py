@@ -6,6 +6,8 @@ Fields are optional here: a sentence leaves out what an event does not carry.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from healthguard.core.durations import shown
+
 Fields = Mapping[str, Any]
 
 
@@ -14,21 +16,6 @@ def sentence(event: Fields) -> str:
     make = _TABLE.get(str(event["event"]), _unknown)
     pool = event.get("pool")
     return f"{pool}: {make(event)}" if pool else make(event)
-
-
-def span(ms: int) -> str:
-    """A length of time, short: ``131 ms``, ``3.1 s``, ``12m``, ``2h5m``, ``3d4h``."""
-    if ms < 1_000:
-        return f"{ms} ms"
-    if ms < 120_000:
-        return f"{ms / 1000:.3g} s"
-    minutes = ms // 60_000
-    if minutes < 60:
-        return f"{minutes}m"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours}h{minutes}m" if minutes else f"{hours}h"
-    return f"{hours // 24}d{hours % 24}h"
 
 
 def _why(event: Fields) -> str:
@@ -193,9 +180,9 @@ def _latch(event: Fields) -> str:
 
 def _paused(event: Fields) -> str:
     left = event.get("ends_in_ms") or event.get("for_ms")
-    length = f" for {span(left)}" if left else ""
+    length = f" for {shown(left)}" if left else ""
     if event.get("reminder"):
-        return f"the pause ends in {span(left or 0)}{_why(event)}"
+        return f"the pause ends in {shown(left or 0)}{_why(event)}"
     return f"paused{length}{_by(event)}{_why(event)}"
 
 
@@ -231,7 +218,7 @@ def _bake(what: str) -> Callable[[Fields], str]:
         length = event.get("for_ms") or event.get("lasted_ms")
         return (
             f"the bake of {_named(event.get('upstream'), event.get('release'))} {what}"
-            + (f" ({span(length)})" if length else "")
+            + (f" ({shown(length)})" if length else "")
             + _why(event)
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from healthguard.views.sentences import span
+from healthguard.core.durations import shown
 
 View = Mapping[str, Any]
 _SHOWN = 4  # pools spelled out
@@ -49,7 +49,7 @@ def pool_line(view: View, now_wall_ms: int) -> str:
     line = f"{view['pool']}: {', '.join(words)}"
     if view["active_since"]:
         since = datetime.fromisoformat(view["active_since"]).timestamp() * 1000
-        line += f"; last switch {span(max(0, now_wall_ms - int(since)))} ago"
+        line += f"; last switch {shown(max(0, now_wall_ms - int(since)))} ago"
     return line
 
 
@@ -59,7 +59,7 @@ def _standing(view: View) -> str:
     if view["latched"]:
         return "LATCHED"
     if view["bake"]:
-        return f"baking {span(view['bake']['remaining_ms'])} more"
+        return f"baking {shown(view['bake']['remaining_ms'])} more"
     if view["rollback_ready"]:
         return "ready"
     return f"NOT ready ({view['hold']})" if view["hold"] else "NOT ready"

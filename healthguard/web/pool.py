@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from healthguard.core.durations import shown
 from healthguard.web import probes
 from healthguard.web.judging import level, sentence, way_back
 from healthguard.web.tree import Child, Element, el
-from healthguard.web.words import View, badge, command, marked, moment, span, text
+from healthguard.web.words import View, badge, command, marked, moment, text
 
 _NO_RESULTS: View = {"upstreams": {}, "dependencies": {}}
 
@@ -123,7 +124,7 @@ def _facts(pool: View) -> Iterator[Element]:
     budget = pool["budget"]
     yield from _fact(
         "budget",
-        f"{budget['used']} of {budget['of']} automatic switches used in {span(budget['per_ms'])}, "
+        f"{budget['used']} of {budget['of']} automatic switches used in {shown(budget['per_ms'])}, "
         f"{budget['daily_used']} of {budget['daily_of']} in a day",
     )
     if pool["active_since"]:

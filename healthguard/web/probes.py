@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
+from healthguard.core.durations import shown
 from healthguard.web.tree import Child, Element, el
-from healthguard.web.words import View, badge, moment, span, text
+from healthguard.web.words import View, badge, moment, text
 
 _KINDS = {"pass": ("p", "pass", "✓"), "fail": ("f", "fail", "✕")}
 _UNSURE = ("i", "inconclusive", "?")
@@ -19,7 +20,7 @@ def strip(results: Iterable[View]) -> Element:
     for each in results:
         kind, word, sign = _KINDS.get(each["result"], _UNSURE)
         reason = f" {each['reason']}" if each["reason"] else ""
-        took = span(each["latency_ms"])
+        took = shown(each["latency_ms"])
         title = f"{word}{reason}, {took}, {str(each['at'])[11:19]} UTC"
         cells.append(el("i", sign, class_=kind, title=title))
         told.append(word + reason)
@@ -51,7 +52,7 @@ def _last(state: View) -> Iterator[Child]:
         yield ", "
     elif last.get("status") is not None:
         yield f"status {last['status']}, "
-    yield span(last["latency_ms"])
+    yield shown(last["latency_ms"])
     if state["fails"] > 1:
         yield f", {state['fails']} fails in a row"
 

@@ -7,7 +7,7 @@ from importlib import resources
 
 from aiohttp import web
 
-from healthguard.core.durations import iso
+from healthguard.core.moments import iso
 from healthguard.web.snapshot import Seen, Snapshot, Snapshots
 from healthguard.web.stream import Streams
 from healthguard.web.tree import Element, el, html

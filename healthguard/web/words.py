@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
+from healthguard.core import moments
 from healthguard.web.tree import Child, Element, el
 
 View = Mapping[str, Any]
@@ -24,10 +25,10 @@ def moment(iso: object, show: str) -> Element:
     ``ago`` and ``for`` how long since, ``left`` how long until, ``clock`` the time in the
     reader's own zone.
     """
-    try:
-        at = datetime.fromisoformat(str(iso)).astimezone(UTC)
-    except ValueError:
+    found = moments.read(iso)
+    if found is None:
         return el("span", "-")
+    at = found.astimezone(UTC)
     words = at.strftime("%d %b %H:%M:%S UTC")
     if show in ("ago", "for"):
         words = f"since {words}"
@@ -35,16 +36,6 @@ def moment(iso: object, show: str) -> Element:
         words = f"until {words}"
     stamp = at.isoformat(timespec="milliseconds")
     return el("time", words, datetime=stamp, data_show=show, title=at.strftime("%F %T UTC"))
-
-
-def span(ms: float) -> str:
-    """A length of time: ``130 ms``, ``4.2 s``, ``5 min``, ``24 h``."""
-    if ms < 1000:
-        return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.1f} ms"
-    for size, unit in ((3_600_000, "h"), (60_000, "min")):
-        if ms >= size:
-            return f"{ms / size:.3g} {unit}"
-    return f"{ms / 1000:.3g} s"
 
 
 def badge(level: str, *words: Child, title: str | None = None) -> Element:

@@ -69,8 +69,8 @@ def test_the_longest_timeout_of_a_probe_counts() -> None:
 
 def test_the_sentence_has_the_numbers() -> None:
     said = sentence(pool_of())
-    assert "5.2 s for an upstream that is killed" in said
-    assert "8.2 s for one that hangs" in said
+    assert "5.2s for an upstream that is killed" in said
+    assert "8.2s for one that hangs" in said
     assert "the longer of 2 x fast_interval 500ms and min_down 3s" in said
 
 

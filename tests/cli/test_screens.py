@@ -56,7 +56,7 @@ async def test_why_is_everything_about_a_pool(cli: Cli) -> None:
         "proven by the marker",
         "a rollback would be refused: standby_not_up: green has 0 of 2 needed passes",
         "verdict       hold",
-        "detection_ms  2s",
+        "detection_ms  2.1s",
         "evidence      health: fail, status, expected 200-299, status 503, 0.8 ms",
         "green -> blue; manual; release 41; took 140ms; by alice",
         "budget: 1 of 2 used per 10m, 1 of 4 today",
@@ -217,7 +217,7 @@ async def test_history_of_the_past(cli: Cli, guard: FakeGuard) -> None:
     )
     assert (await cli("history", "threader")).out == (
         "2024-05-01 12:00:00+00:00  threader      switch_completed   blue -> green; automatic; "
-        "detected in 2s; took 140ms; NOT DURABLE: the record could not be written\n"
+        "detected in 2.1s; took 140ms; NOT DURABLE: the record could not be written\n"
     )
     as_json = json.loads((await cli("history", "--json")).out)
     assert as_json["id"] == "t-1"

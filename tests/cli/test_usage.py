@@ -36,7 +36,7 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
         (["--config"], "--config: expected one argument"),
         (["switch", "threader"], "required: UPSTREAM"),
         (["switch", "threader", "green", "--forc"], "unrecognized arguments: --forc"),
-        (["switch", "a", "b", "--timeout", "1y"], "'1y' is not a duration; write it like 30s"),
+        (["switch", "a", "b", "--timeout", "1y"], "must be a duration such as 500ms"),
         (["pause", "a", "--reason", "x"], "required: --for"),
         (["pause", "a", "--for", "1h"], "required: --reason"),
         (["pause", "--for", "1h", "--reason", "x"], "name POOL..., or --all"),

@@ -103,7 +103,7 @@ def test_a_file_with_every_key_fits_schema_and_parser() -> None:
     app, web = config.pools["app"].policy, config.pools["web"].policy
     assert app.health == HealthPolicy(3_000, 400, 9_000, 4, 3, 6, 12)
     assert app.rollback == RollbackPolicy(4_000, 120_000, 3, 1_200_000, 6, 5, 360_000)
-    assert app.bake == BakePolicy(3_600_000, 3, 1_000, 900_000)
+    assert app.bake == BakePolicy(5_400_000, 3, 1_000, 900_000)
     assert (app.mode_bake, app.mode_steady, app.stable) == ("auto", "observe", "green")
     assert (web.mode_bake, web.mode_steady, web.stable) == ("auto", "propose", "a")
     assert [each.require for each in app.upstreams.values()] == [2, 0]

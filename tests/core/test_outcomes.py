@@ -2,7 +2,7 @@
 
 import pytest
 
-from healthguard.core.durations import iso
+from healthguard.core.moments import iso
 from healthguard.core.evidence import evidence
 from healthguard.views.pool import why_view
 

@@ -146,7 +146,7 @@ def test_the_strip_is_told_in_words_too() -> None:
     made = html(cards.card(view, None))
     said = "last 3 results, oldest first: pass, fail timeout, inconclusive loop"
     assert f'role="img" aria-label="{said}"' in made
-    assert '<i class="f" title="fail timeout, 1.5 ms, 03:00:00 UTC">✕</i>' in made
+    assert '<i class="f" title="fail timeout, 1.5ms, 03:00:00 UTC">✕</i>' in made
 
 
 def test_nothing_of_others_is_markup() -> None:

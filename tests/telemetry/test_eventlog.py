@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from healthguard.telemetry.eventlog import EventLog, encode, spare_folder, timestamp
+from healthguard.core.moments import iso
+from healthguard.telemetry.eventlog import EventLog, encode, spare_folder
 
 
 def event(number: int, pool: str = "threader", **more: object) -> dict[str, object]:
-    name = {"ts": timestamp(1_700_000_000_000 + number), "id": f"i{number}", "event": "paused"}
+    name = {"ts": iso(1_700_000_000_000 + number), "id": f"i{number}", "event": "paused"}
     return {**name, "pool": pool, **more}
 
 
