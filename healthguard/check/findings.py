@@ -4,6 +4,8 @@ import textwrap
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from healthguard.core.codes import Code
+
 OK, WARNING, ERROR = "ok", "warning", "error"
 
 
@@ -38,7 +40,7 @@ def as_json(findings: Iterable[Finding]) -> dict[str, object]:
 
 def exit_code(findings: Iterable[Finding]) -> int:
     """0 without errors, else 1 (a configuration that cannot be read at all is a 2)."""
-    return 1 if _count(findings, ERROR) else 0
+    return Code.REFUSED if _count(findings, ERROR) else Code.OK
 
 
 def _lines(finding: Finding, width: int) -> list[str]:

@@ -11,12 +11,11 @@ from pathlib import Path
 
 from healthguard import __version__
 from healthguard.config import ConfigError, load
+from healthguard.core.codes import Code
 from healthguard.core.moments import iso
 from healthguard.notify import launch
 from healthguard.notify.levels import SWITCH
 from healthguard.notify.spec import WARNING, Message
-
-OK, NOT_SENT, USAGE = 0, 1, 2
 
 
 def run(config_path: Path, name: str, as_json: bool) -> int:
@@ -25,12 +24,12 @@ def run(config_path: Path, name: str, as_json: bool) -> int:
         config = load(config_path)
     except ConfigError as problem:
         print("\n".join(str(each) for each in problem.problems), file=sys.stderr)
-        return USAGE
+        return Code.USAGE
     notifier = config.notifiers.get(name)
     if notifier is None:
         known = ", ".join(config.notifiers) or "there are none"
         print(f"healthguard: no notifier {name!r} in {config_path} ({known})", file=sys.stderr)
-        return USAGE
+        return Code.USAGE
     user = _owner(config.daemon.state_dir)
     [result] = launch.send(notifier, [_message()], user=user)
     who = f" as {_name(user[0])}" if user is not None else ""
@@ -41,7 +40,7 @@ def run(config_path: Path, name: str, as_json: bool) -> int:
         print(f"sent to {name} ({notifier.kind}){who}; look whether it has arrived")
     else:
         print(f"not sent to {name} ({notifier.kind}){who}: {result.problem}", file=sys.stderr)
-    return OK if result.ok else NOT_SENT
+    return Code.OK if result.ok else Code.REFUSED
 
 
 def _owner(state_dir: Path) -> tuple[int, int] | None:

@@ -10,8 +10,7 @@ from healthguard.check.findings import Finding, as_json, exit_code, render
 from healthguard.check.offline import check_offline
 from healthguard.check.online import check_online
 from healthguard.config import Config, ConfigError, load
-
-USAGE = 2
+from healthguard.core.codes import Code
 
 
 def run(path: Path, offline: bool, want_json: bool) -> int:
@@ -23,7 +22,7 @@ def run(path: Path, offline: bool, want_json: bool) -> int:
         config = load(path)
     except ConfigError as error:
         _refuse(error, want_json)
-        return USAGE
+        return Code.USAGE
     findings = [Finding("ok", None, "configuration", f"{path} is valid")]
     findings += check_offline(config)
     if not offline:

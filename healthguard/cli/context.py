@@ -9,12 +9,10 @@ from pathlib import Path
 from healthguard.cli.output import Output, part, text
 from healthguard.cli.remedies import remedy
 from healthguard.control.client import FORBIDDEN, SILENT, Client, Lines, Reply, Trouble
+from healthguard.core.codes import Code
 
 DEFAULT_CONFIG = Path("/etc/healthguard/healthguard.yaml")
 DEFAULT_SOCKET = Path("/run/healthguard/control.sock")
-
-OK, REFUSED, USAGE, NO_DAEMON, UNDONE, LOST, WAITING = range(7)
-INTERRUPTED = 130
 
 
 @dataclass(slots=True)
@@ -64,13 +62,14 @@ class Context:
         if self._note:
             said.append(f"  note: {self._note}")
         self.output.error("\n".join(said))
-        return NO_DAEMON
+        return Code.NO_ACCESS
 
     def refused(self, reply: Reply, pool: str = "", target: str = "") -> int:
         """Say what the daemon refused, and what to do. The exit code of the answer."""
         code = reply.body.get("exit_code")
         if not isinstance(code, int):
-            code = {400: USAGE, 404: USAGE, 405: USAGE, 403: NO_DAEMON}.get(reply.status, NO_DAEMON)
+            misused = reply.status in (400, 404, 405)
+            code = Code.USAGE if misused else Code.NO_ACCESS
         error = reply.body.get("error")
         gate, message = "", ""
         if isinstance(error, dict):
@@ -94,17 +93,17 @@ class Context:
             head = f"healthguard: {count}; nothing was changed"
             self.output.error("\n  ".join([head, *map(text, problems)]))
             return
-        if code == USAGE:
+        if code == Code.USAGE:
             said = f"healthguard: {message}"
-        elif code == UNDONE:
+        elif code == Code.UNDONE:
             said = f"undone: {message}"
-        elif code == LOST:
+        elif code == Code.LOST:
             said = f"LOST: {gate}: {message}\n  a person must look now: healthguard why {pool}"
-        elif code == NO_DAEMON:
+        elif code == Code.NO_ACCESS:
             said = f"not permitted: {message}" if gate == "forbidden" else f"{gate}: {message}"
         else:
             said = f"refused: {gate}: {message}"
-        help_line = remedy(gate, pool, target) if code == REFUSED else ""
+        help_line = remedy(gate, pool, target) if code == Code.REFUSED else ""
         if help_line:
             said += f"\n  what to do: {help_line}"
         self.output.error(said.rstrip())

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from healthguard.cli.context import INTERRUPTED, OK, USAGE, Context
+from healthguard.cli.context import Context
 from healthguard.cli.output import Output
+from healthguard.core.codes import Code
 
 # verb -> (module of this package, what it does); in the order of the help text
 VERBS: dict[str, tuple[str, str]] = {
@@ -69,11 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(words, output)
     except SystemExit as end:  # argparse: help or a usage error
-        return end.code if isinstance(end.code, int) else USAGE
+        return end.code if isinstance(end.code, int) else Code.USAGE
     except BrokenPipeError:
-        return OK
+        return Code.OK
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return Code.INTERRUPTED
 
 
 def _run(words: list[str], output: Output) -> int:
@@ -87,20 +88,20 @@ def _run(words: list[str], output: Output) -> int:
         from healthguard import __version__
 
         output.line(f"healthguard {__version__}")
-        return OK
+        return Code.OK
     if given.help or after == ["help"]:
         output.line(_help())
-        return OK
+        return Code.OK
     if not after:
         output.error(_help())
-        return USAGE
+        return Code.USAGE
     return _verb(after[0], after[1:], given, output)
 
 
 def _verb(name: str, words: list[str], given: argparse.Namespace, output: Output) -> int:
     if name not in VERBS:
         output.error(_unknown(name))
-        return USAGE
+        return Code.USAGE
     verb, args = parse(name, words, given)
     context = Context(
         output,
@@ -139,7 +140,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Short: the usage line and what is wrong with it."""
         self.print_usage(sys.stderr)
-        self.exit(USAGE, f"{self.prog}: {message}\n")
+        self.exit(Code.USAGE, f"{self.prog}: {message}\n")
 
 
 def _parser(prog: str, description: str = "", epilog: str = "") -> argparse.ArgumentParser:

@@ -4,10 +4,11 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from healthguard.cli.context import NO_DAEMON, OK, Context
+from healthguard.cli.context import Context
 from healthguard.cli.entry import Verb
 from healthguard.cli.output import part, text
 from healthguard.cli.times import clock, length
+from healthguard.core.codes import Code
 
 _DEFAULT_SINCE = "24h"
 
@@ -69,25 +70,25 @@ def _history(args: argparse.Namespace, context: Context) -> int:
             told += 1
             if "error" in event:  # the daemon's last word
                 context.output.error(f"healthguard: {text(part(event, 'error', 'message'))}")
-                return NO_DAEMON
+                return Code.NO_ACCESS
             if context.json:
                 context.output.json(event, compact=True)
             else:
                 context.output.line(event_line(context, event))
             if context.output.broken:
-                return OK
+                return Code.OK
     except KeyboardInterrupt:
-        return OK
+        return Code.OK
     if lines.trouble is not None:
         context.output.error(f"healthguard: {lines.trouble.message}")
-        return NO_DAEMON
+        return Code.NO_ACCESS
     if args.follow:
         context.output.error("healthguard: the daemon has ended the stream")
-        return NO_DAEMON
+        return Code.NO_ACCESS
     if not told and not context.json:
         where = f" of {args.pool}" if args.pool else ""
         context.output.error(f"no events{where} since {since}; look further back with --since 7d")
-    return OK
+    return Code.OK
 
 
 def event_line(context: Context, event: Mapping[str, Any]) -> str:

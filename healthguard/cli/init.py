@@ -4,8 +4,9 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from healthguard.cli.context import USAGE, Context
+from healthguard.cli.context import Context
 from healthguard.cli.entry import Verb
+from healthguard.core.codes import Code
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,10 +52,10 @@ def _run(args: argparse.Namespace, context: Context) -> int:
     given = dict(each.partition("=")[::2] for each in args.upstream)
     if not all(name in COLOURS and address for name, address in given.items()):
         context.output.error("healthguard: --upstream takes blue=ADDRESS or green=ADDRESS")
-        return USAGE
+        return Code.USAGE
     if given and len(args.pool) != 1:
         context.output.error("healthguard: --upstream needs one --pool, so that it is clear whose")
-        return USAGE
+        return Code.USAGE
     wishes = init.Wishes(
         context.config_path(), args.nginx, args.binary, tuple(args.pool), given, args.write
     )

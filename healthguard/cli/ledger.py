@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from healthguard.cli.context import OK, Context
+from healthguard.cli.context import Context
 from healthguard.cli.entry import Verb
 from healthguard.cli.output import Cell, Output, table, text
 from healthguard.cli.times import ago
+from healthguard.core.codes import Code
 
 View = Mapping[str, Any]
 
@@ -34,12 +35,12 @@ def _releases(args: argparse.Namespace, context: Context) -> int:
         return reply
     if context.json:
         context.output.json(reply.body)
-        return OK
+        return Code.OK
     for line in release_lines(context.output, reply.body, datetime.now(UTC)):
         context.output.line(line)
     if reply.body.get("configured") is False:
         context.output.error(_NOT_CONFIGURED)
-    return OK
+    return Code.OK
 
 
 def release_lines(output: Output, view: View, now: datetime) -> list[str]:
@@ -70,7 +71,7 @@ def _proposals(_args: argparse.Namespace, context: Context) -> int:
         return reply
     if context.json:
         context.output.json(reply.body)
-        return OK
+        return Code.OK
     found = reply.body.get("proposals")
     proposals = found if isinstance(found, list) else []
     if not proposals:
@@ -78,7 +79,7 @@ def _proposals(_args: argparse.Namespace, context: Context) -> int:
     for proposal in proposals:
         for line in proposal_lines(context.output, proposal, datetime.now(UTC)):
             context.output.line(line)
-    return OK
+    return Code.OK
 
 
 def proposal_lines(output: Output, proposal: View, now: datetime) -> Iterator[str]:

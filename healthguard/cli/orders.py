@@ -5,11 +5,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from healthguard.cli.context import INTERRUPTED, OK, USAGE, WAITING, Context
+from healthguard.cli.context import Context
 from healthguard.cli.entry import Verb
 from healthguard.cli.output import part, text
 from healthguard.control.client import Reply, Trouble
 from healthguard.core import durations
+from healthguard.core.codes import Code
 
 _SPARE_S = 5.0  # the daemon answers at the end of the wait; its answer may take this long
 _POLL_S = 0.2
@@ -130,9 +131,9 @@ def _standalone(args: argparse.Namespace, context: Context) -> int:
     )
     if context.json:
         context.output.json({**outcome.data, "exit_code": outcome.code, "message": outcome.message})
-    elif outcome.code == OK:
+    elif outcome.code == Code.OK:
         _say_done(context, outcome.message, outcome.data)
-    if outcome.code != OK:
+    if outcome.code != Code.OK:
         context.say_outcome(outcome.code, outcome.error, outcome.message, args.pool, args.upstream)
     return int(outcome.code)
 
@@ -175,7 +176,7 @@ def _clear(args: argparse.Namespace, context: Context) -> int:
         return _clear_all(args, context)
     if args.all or args.upstream is None:
         context.output.error("healthguard clear: name POOL UPSTREAM, or [POOL] --all")
-        return USAGE
+        return Code.USAGE
     return _order(context, args.pool, "clear", {"upstream": args.upstream})
 
 
@@ -193,13 +194,15 @@ def _clear_all(args: argparse.Namespace, context: Context) -> int:
     if not marked:
         _say_unmarked(context)
     codes = [_order(context, pool, "clear", {"upstream": name}) for pool, name in marked]
-    return max(codes, default=OK)
+    return max(codes, default=Code.OK)
 
 
 def _say_unmarked(context: Context) -> None:
     said = "no upstream is known bad"
     if context.json:
-        context.output.json({"cleared": [], "outcome": "done", "exit_code": OK, "message": said})
+        context.output.json(
+            {"cleared": [], "outcome": "done", "exit_code": Code.OK, "message": said}
+        )
     else:
         context.output.line(said)
 
@@ -208,20 +211,22 @@ def _each(args: argparse.Namespace, context: Context, verb: str, body: dict[str,
     """The same order for several pools; the worst outcome is the exit code."""
     if bool(args.pools) == args.all:
         context.output.error(f"healthguard {verb}: name POOL..., or --all")
-        return USAGE
+        return Code.USAGE
     pools = args.pools
     if args.all:
         reply = context.read("status")
         if isinstance(reply, int):
             return reply
         pools = list(part(reply.body, "pools") or ())  # type: ignore[call-overload]
-    return max([_order(context, pool, verb, body) for pool in dict.fromkeys(pools)], default=OK)
+    return max(
+        [_order(context, pool, verb, body) for pool in dict.fromkeys(pools)], default=Code.OK
+    )
 
 
 def _reload(args: argparse.Namespace, context: Context) -> int:
     deadline = time.monotonic() + args.timeout / 1_000
     code = _send(context, ("reload",), {}, args.timeout, "")
-    while code == OK and args.wait:
+    while code == Code.OK and args.wait:
         reply = context.read("status")
         if isinstance(reply, int):
             return reply
@@ -229,10 +234,10 @@ def _reload(args: argparse.Namespace, context: Context) -> int:
         views = pools.values() if isinstance(pools, Mapping) else ()
         busy = [text(view.get("pool")) for view in views if view.get("phase") == "switching"]
         if not busy:
-            return OK
+            return Code.OK
         if time.monotonic() > deadline:
             context.output.error(f"still waiting for the switch of {', '.join(busy)} to end")
-            return WAITING
+            return Code.WAITING
         time.sleep(_POLL_S)
     return code
 
@@ -256,12 +261,12 @@ def _send(
         )
     except KeyboardInterrupt:
         context.output.error("not waiting any longer; what was begun goes on")
-        return INTERRUPTED
+        return Code.INTERRUPTED
     if isinstance(reply, Trouble):
         return _no_outcome(context, client.path, reply, pool) or context.no_answer(client, reply)
     if context.json:
         context.output.json(reply.body)
-    if reply.body.get("exit_code") == WAITING:
+    if reply.body.get("exit_code") == Code.WAITING:
         return _waiting(context, reply, pool)
     if reply.status != 200:
         if not context.json:
@@ -269,7 +274,7 @@ def _send(
         return context.refused(reply, pool, str(body.get("to", "")))
     if not context.json:
         _say_done(context, reply.body.get("message"), reply.body, pool)
-    return OK
+    return Code.OK
 
 
 def _no_outcome(context: Context, path: object, trouble: Trouble, pool: str) -> int:
@@ -280,7 +285,7 @@ def _no_outcome(context: Context, path: object, trouble: Trouble, pool: str) -> 
         f"healthguard: sent to {path}, but no outcome came back: {trouble.message}\n"
         f"  it may have been carried out; see: healthguard why {pool}".rstrip()
     )
-    return WAITING
+    return Code.WAITING
 
 
 def _waiting(context: Context, reply: Reply, pool: str) -> int:
@@ -291,7 +296,7 @@ def _waiting(context: Context, reply: Reply, pool: str) -> int:
     )
     if not context.json:
         context.output.line(name)
-    return WAITING
+    return Code.WAITING
 
 
 def _say_done(context: Context, message: object, data: Mapping[str, Any], pool: str = "") -> None:

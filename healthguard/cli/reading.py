@@ -4,10 +4,11 @@ import argparse
 import time
 from collections.abc import Mapping
 
-from healthguard.cli.context import OK, REFUSED, Context
+from healthguard.cli.context import Context
 from healthguard.cli.entry import Verb
 from healthguard.cli.output import text
 from healthguard.cli.remedies import remedy
+from healthguard.core.codes import Code
 
 _REDRAW_S = 1.0
 
@@ -24,7 +25,7 @@ def _status(args: argparse.Namespace, context: Context) -> int:
         return _watch(args.pool, context)
     except KeyboardInterrupt:
         context.output.line()
-        return OK
+        return Code.OK
 
 
 def _watch(pool: str | None, context: Context) -> int:
@@ -34,7 +35,7 @@ def _watch(pool: str | None, context: Context) -> int:
             context.output.line("\x1b[H\x1b[2J" + time.strftime("%H:%M:%S") + "  (Ctrl-C ends)")
         _status_once(pool, context)
         time.sleep(_REDRAW_S)
-    return OK
+    return Code.OK
 
 
 def _status_once(pool: str | None, context: Context) -> int:
@@ -43,13 +44,13 @@ def _status_once(pool: str | None, context: Context) -> int:
         return reply
     if context.json:
         context.output.json(reply.body)
-        return OK
+        return Code.OK
     from healthguard.cli import render_status
 
     view = {"pools": {pool: reply.body}} if pool else reply.body
     for line in render_status.lines(context.output, view, details=bool(pool)):
         context.output.line(line)
-    return OK
+    return Code.OK
 
 
 def _pool(parser: argparse.ArgumentParser) -> None:
@@ -62,12 +63,12 @@ def _why(args: argparse.Namespace, context: Context) -> int:
         return reply
     if context.json:
         context.output.json(reply.body)
-        return OK
+        return Code.OK
     from healthguard.cli import render_why
 
     for line in render_why.lines(context.output, args.pool, reply.body):
         context.output.line(line)
-    return OK
+    return Code.OK
 
 
 def _ready(args: argparse.Namespace, context: Context) -> int:
@@ -81,12 +82,12 @@ def _ready(args: argparse.Namespace, context: Context) -> int:
     elif ready:
         context.output.line(f"ready: {message}" if message != "-" else "ready")
     if ready:
-        return OK
+        return Code.OK
     context.output.error(f"not ready: {gate}: {message}")
     target = reply.body.get("target")
     if help_line := remedy(gate, args.pool, target if isinstance(target, str) else ""):
         context.output.error(f"  what to do: {help_line}")
-    return REFUSED
+    return Code.REFUSED
 
 
 VERBS: Mapping[str, Verb] = {

@@ -5,8 +5,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from healthguard.cli.context import NO_DAEMON, OK, REFUSED, USAGE, Context
+from healthguard.cli.context import Context
 from healthguard.cli.entry import Verb
+from healthguard.core.codes import Code
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,19 +42,19 @@ def _replay(args: argparse.Namespace, context: Context) -> int:
         view = replay.replay(record, candidate, since)
     except ConfigError as problem:
         context.output.error("\n".join(str(each) for each in problem.problems))
-        return USAGE
+        return Code.USAGE
     except replay.ForbiddenRecord as problem:
         context.output.error(f"not permitted: {problem}")
-        return NO_DAEMON
+        return Code.NO_ACCESS
     except (ValueError, replay.UnreadableRecord) as problem:
         context.output.error(f"healthguard: {problem}")
-        return USAGE
+        return Code.USAGE
     if context.json:
         context.output.json(view)
     else:
         for line in replay.lines(view):
             context.output.line(line)
-    return OK if view["same"] else REFUSED
+    return Code.OK if view["same"] else Code.REFUSED
 
 
 VERBS: Mapping[str, Verb] = {

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 
-from healthguard.control.errors import LOST, NO_ACCESS, OK, REFUSED, UNDONE, USAGE, WAITING
+from healthguard.core.codes import Code
 from healthguard.core.model import Actor, Outcome
 
 # Exit code -> (HTTP status, outcome, error code where the guard names none)
-_KINDS = {
-    OK: (200, "done", ""),
-    REFUSED: (409, "refused", "refused"),
-    USAGE: (400, "invalid", "bad_request"),
-    NO_ACCESS: (403, "forbidden", "forbidden"),
-    UNDONE: (500, "undone", "undone"),
-    LOST: (500, "lost", "lost"),
-    WAITING: (202, "waiting", "still_waiting"),
+_KINDS: Mapping[int, tuple[int, str, str]] = {
+    Code.OK: (200, "done", ""),
+    Code.REFUSED: (409, "refused", "refused"),
+    Code.USAGE: (400, "invalid", "bad_request"),
+    Code.NO_ACCESS: (403, "forbidden", "forbidden"),
+    Code.UNDONE: (500, "undone", "undone"),
+    Code.LOST: (500, "lost", "lost"),
+    Code.WAITING: (202, "waiting", "still_waiting"),
 }
 
 _BODIES = ("answer", "excerpt")  # keys that hold what an upstream answered
@@ -21,19 +21,19 @@ _BODIES = ("answer", "excerpt")  # keys that hold what an upstream answered
 
 def status(outcome: Outcome) -> int:
     """The HTTP status of an outcome."""
-    return _KINDS.get(outcome.code, _KINDS[LOST])[0]
+    return _KINDS.get(outcome.code, _KINDS[Code.LOST])[0]
 
 
 def body(outcome: Outcome) -> dict[str, object]:
     """The body: ``outcome``, ``exit_code``, ``message``, data, and ``error`` if it did not work."""
-    _, word, default = _KINDS.get(outcome.code, _KINDS[LOST])
+    _, word, default = _KINDS.get(outcome.code, _KINDS[Code.LOST])
     answer: dict[str, object] = {
         **outcome.data,
         "outcome": word,
         "exit_code": outcome.code,
         "message": outcome.message,
     }
-    if outcome.code not in (OK, WAITING):
+    if outcome.code not in (Code.OK, Code.WAITING):
         answer["error"] = {"code": outcome.error or default, "message": outcome.message}
     return answer
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-# Exit codes of the command line; also in every answer to an order.
-OK, REFUSED, USAGE, NO_ACCESS, UNDONE, LOST, WAITING = range(7)
+from healthguard.core.codes import Code
 
 
 class ApiError(Exception):
@@ -19,7 +18,7 @@ class ApiError(Exception):
         code: str,
         message: str,
         *,
-        exit_code: int = USAGE,
+        exit_code: int = Code.USAGE,
         more: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:

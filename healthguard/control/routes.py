@@ -14,11 +14,12 @@ from aiohttp.web_request import BaseRequest
 
 from healthguard.control import answers, bodies
 from healthguard.control.door import MAX_BODY, Door, json_response
-from healthguard.control.errors import LOST, NO_ACCESS, WAITING, ApiError, unknown
+from healthguard.control.errors import ApiError, unknown
 from healthguard.control.peer import Access
 from healthguard.control.ports import Guard, View
 from healthguard.control.stream import Streams
 from healthguard.core import durations
+from healthguard.core.codes import Code
 from healthguard.core.model import Actor, Outcome
 from healthguard.core.moments import since_wall_ms
 
@@ -94,7 +95,7 @@ class Api:
                 "internal",
                 "the daemon made a mistake; its log has the details"
                 + ("" if reading else "; what became of the order is not known"),
-                exit_code=NO_ACCESS if reading else LOST,
+                exit_code=Code.NO_ACCESS if reading else Code.LOST,
             )
             response = json_response(mistake.body(), mistake.status)
         door.answering()
@@ -111,7 +112,7 @@ class Api:
             )
         trusted = door.peer is not None and self._access.may_change(door.peer)
         if route.method == "POST" and not trusted:
-            raise ApiError(403, "forbidden", self._access.refusal(), exit_code=NO_ACCESS)
+            raise ApiError(403, "forbidden", self._access.refusal(), exit_code=Code.NO_ACCESS)
         body = await _read(request)
         door.heard()
         self._check(route, request.query)
@@ -214,7 +215,7 @@ class Api:
         except Exception:
             log.exception("control API: the event log cannot be read")
         return Outcome(
-            code=WAITING,
+            code=Code.WAITING,
             error="still_waiting",
             message=f"not finished within {wait_ms / 1_000:g} s; it goes on",
             data={"id": found},

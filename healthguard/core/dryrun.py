@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from healthguard.core.codes import Code
 from healthguard.core.draft import Draft
 from healthguard.core.gates import GATES, Binds, binding_for, evaluate, first_closed
 from healthguard.core.model import Outcome
@@ -19,7 +20,7 @@ def answer_dry_runs(draft: Draft) -> None:
         order_id = dry.order.order_id
         if dry.to not in draft.policy.upstreams:
             message = f"a reload has removed {dry.to}"
-            draft.reply((order_id,), Outcome(2, "unknown_upstream", message))
+            draft.reply((order_id,), Outcome(Code.USAGE, "unknown_upstream", message))
         elif fact is not None and fact.at.boot_ms >= dry.since_ms:
             draft.reply((order_id,), _dry_outcome(draft, dry))
         else:
@@ -41,10 +42,10 @@ def _dry_outcome(draft: Draft, dry: DryRun) -> Outcome:
         "prepare_ms": draft.seen.prepares[dry.to].took_ms,
     }
     if now.active == dry.to:
-        return Outcome(0, "", f"{dry.to} is active already: nothing would be done", data)
+        return Outcome(Code.OK, "", f"{dry.to} is active already: nothing would be done", data)
     if closed is not None:
-        return Outcome(1, closed.name, closed.evidence, data)
-    return Outcome(0, "", f"would switch to {dry.to}; the prepare passed", data)
+        return Outcome(Code.REFUSED, closed.name, closed.evidence, data)
+    return Outcome(Code.OK, "", f"would switch to {dry.to}; the prepare passed", data)
 
 
 def gate_row(finding: Finding) -> dict[str, object]:

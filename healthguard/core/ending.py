@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from healthguard.core.charges import refund
+from healthguard.core.codes import Code
 from healthguard.core.draft import Draft
 from healthguard.core.events import GiveBackTurn, SwitchFinished
 from healthguard.core.gates import GATES
@@ -83,22 +84,22 @@ def finish(draft: Draft, attempt: Switch, begun: Begun, done: Done) -> None:
         _completed(draft, attempt, begun, done)
         _say(draft, "switch_completed", INFO, attempt, begun, done)
         _consequences(draft, attempt, begun)
-        draft.reply(waiting, _outcome(0, attempt, begun, done))
+        draft.reply(waiting, _outcome(Code.OK, attempt, begun, done))
     elif done.outcome == REFUSED:
         _refused(draft, attempt, begun, done, waiting)
     elif done.outcome == UNDONE:
         draft.memory = replace(draft.memory, undo_stamp="")
         _believe(draft, begun.origin, done)
         _say(draft, "switch_undone", ERROR, attempt, begun, done)
-        draft.reply(waiting, _outcome(4, attempt, begun, done))
+        draft.reply(waiting, _outcome(Code.UNDONE, attempt, begun, done))
     else:
         _lost(draft, attempt, begun, done)
         _say(draft, "switch_lost", ERROR, attempt, begun, done)
-        draft.reply(waiting, _outcome(5, attempt, begun, done))
+        draft.reply(waiting, _outcome(Code.LOST, attempt, begun, done))
 
 
-def _outcome(code: int, attempt: Switch, begun: Begun, done: Done) -> Outcome:
-    words = {0: "", 4: "undone", 5: done.outcome}
+def _outcome(code: Code, attempt: Switch, begun: Begun, done: Done) -> Outcome:
+    words = {Code.OK: "", Code.UNDONE: "undone", Code.LOST: done.outcome}
     data = {
         "id": begun.switch_id,
         "from": begun.origin,
@@ -193,7 +194,7 @@ def _refused(
         draft.doing = replace(draft.doing, switch=again, waiting=waiting)
     else:
         data = {"id": begun.switch_id}
-        draft.reply(waiting, Outcome(1, done.gate, done.message, data))
+        draft.reply(waiting, Outcome(Code.REFUSED, done.gate, done.message, data))
 
 
 def _lost(draft: Draft, attempt: Switch, begun: Begun, done: Done) -> None:

@@ -1,8 +1,8 @@
 """Why an upstream is held to be failing: in one sentence, and by the results themselves."""
 
 from healthguard.core.durations import seconds
-from healthguard.core.moments import iso
 from healthguard.core.model import Result
+from healthguard.core.moments import iso
 from healthguard.core.state import State, failing_since_ms
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from healthguard.core.charges import acknowledge
+from healthguard.core.codes import Code
 from healthguard.core.draft import Draft, actor_fields
 from healthguard.core.events import Ordered
 from healthguard.core.gates import evaluate, first_closed
@@ -21,13 +22,13 @@ def on_ordered(draft: Draft, event: Ordered) -> bool:
     order, known = event.order, draft.policy.upstreams
     handler = _VERBS.get(order.verb)
     if handler is None:
-        _reply(draft, order, Outcome(2, "usage", f"unknown order {order.verb!r}"))
+        _reply(draft, order, Outcome(Code.USAGE, "usage", f"unknown order {order.verb!r}"))
         return False
     if order.upstream is not None and order.upstream not in known:
         message = f"pool {draft.policy.pool} has no upstream {order.upstream!r}, only " + (
             ", ".join(known)
         )
-        _reply(draft, order, Outcome(2, "unknown_upstream", message))
+        _reply(draft, order, Outcome(Code.USAGE, "unknown_upstream", message))
         return False
     if not order.dry_run:
         draft.say(
@@ -59,7 +60,7 @@ def _refuse(draft: Draft, order: Order, gate: str, message: str) -> None:
             gate=gate,
             reason=message,
         )
-    _reply(draft, order, Outcome(1, gate, message))
+    _reply(draft, order, Outcome(Code.REFUSED, gate, message))
 
 
 # --------------------------------------------------------------- switch and rollback
@@ -67,7 +68,7 @@ def _refuse(draft: Draft, order: Order, gate: str, message: str) -> None:
 
 def _switch(draft: Draft, order: Order) -> None:
     if order.upstream is None:
-        _reply(draft, order, Outcome(2, "usage", "switch needs an upstream"))
+        _reply(draft, order, Outcome(Code.USAGE, "usage", "switch needs an upstream"))
         return
     _to(draft, order, order.upstream)
 
@@ -98,7 +99,7 @@ def _to(draft: Draft, order: Order, to: str, waived: tuple[str, ...] = ()) -> No
     now = draft.now
     if now.active == to and not draft.memory.lost:
         already = {"from": to, "to": to, "changed": False}
-        _reply(draft, order, Outcome(0, "", f"{to} is active already ({now.how})", already))
+        _reply(draft, order, Outcome(Code.OK, "", f"{to} is active already ({now.how})", already))
         return
     if attempt is not None:
         _refuse(draft, order, "switch_in_flight", "an earlier switch is not settled yet")
@@ -131,7 +132,7 @@ def _reject(draft: Draft, order: Order) -> None:
         return
     close(draft, f"rejected by {_who(order)}{': ' + order.reason if order.reason else ''}")
     draft.memory = replace(draft.memory, rejected=True)
-    _reply(draft, order, Outcome(0, "", f"rejected: {proposal.origin} -> {proposal.to}"))
+    _reply(draft, order, Outcome(Code.OK, "", f"rejected: {proposal.origin} -> {proposal.to}"))
 
 
 def _who(order: Order) -> str:
@@ -143,11 +144,11 @@ def _who(order: Order) -> str:
 
 def _pause(draft: Draft, order: Order) -> None:
     if order.for_ms <= 0 or not order.reason.strip():
-        _reply(draft, order, Outcome(2, "usage", "a pause needs a length and a reason"))
+        _reply(draft, order, Outcome(Code.USAGE, "usage", "a pause needs a length and a reason"))
         return
     until, old = draft.at.boot_ms + order.for_ms, draft.memory.pause
     if order.trigger == "signal" and old is not None and old.until_ms >= until:
-        _reply(draft, order, Outcome(0, "", "paused for longer already"))
+        _reply(draft, order, Outcome(Code.OK, "", "paused for longer already"))
         return
     pause = Pause(until, order.reason, _who(order), told=order.for_ms <= PAUSE_TOLD_MS)
     draft.memory = replace(draft.memory, pause=pause, down_at_pause_end=False)
@@ -160,18 +161,18 @@ def _pause(draft: Draft, order: Order) -> None:
         until_wall_ms=draft.at.wall_ms + order.for_ms,
         actor=actor_fields(order.actor),
     )
-    _reply(draft, order, Outcome(0, "", f"paused: {order.reason}", {"for_ms": order.for_ms}))
+    _reply(draft, order, Outcome(Code.OK, "", f"paused: {order.reason}", {"for_ms": order.for_ms}))
 
 
 def _resume(draft: Draft, order: Order) -> None:
     if draft.memory.pause is None and not draft.memory.down_at_pause_end:
-        _reply(draft, order, Outcome(0, "", "not paused"))
+        _reply(draft, order, Outcome(Code.OK, "", "not paused"))
         return
     if draft.memory.pause is not None:
         forget_verdicts(draft)  # what was seen in the pause is not acted on
     draft.memory = replace(draft.memory, pause=None, down_at_pause_end=False)
     draft.say("resumed", reason=order.reason, actor=actor_fields(order.actor))
-    _reply(draft, order, Outcome(0, "", "resumed"))
+    _reply(draft, order, Outcome(Code.OK, "", "resumed"))
 
 
 def _ack(draft: Draft, order: Order) -> None:
@@ -182,7 +183,7 @@ def _ack(draft: Draft, order: Order) -> None:
         _refuse(draft, order, "lost", f"link and workers do not agree yet: {draft.now.problem}")
         return
     if not latched and not memory.lost:
-        _reply(draft, order, Outcome(0, "", "nothing to acknowledge"))
+        _reply(draft, order, Outcome(Code.OK, "", "nothing to acknowledge"))
         return
     acknowledge(draft)
     draft.memory = replace(draft.memory, lost="")
@@ -192,12 +193,12 @@ def _ack(draft: Draft, order: Order) -> None:
         reason=order.reason,
         actor=actor_fields(order.actor),
     )
-    _reply(draft, order, Outcome(0, "", "acknowledged"))
+    _reply(draft, order, Outcome(Code.OK, "", "acknowledged"))
 
 
 def _good(draft: Draft, order: Order) -> None:
     if order.upstream is None:
-        _reply(draft, order, Outcome(2, "usage", "good needs an upstream"))
+        _reply(draft, order, Outcome(Code.USAGE, "usage", "good needs an upstream"))
         return
     pardon(draft, order.upstream, "somebody vouched for it")
     vouch(draft, order.upstream, order.reason or f"vouched for by {_who(order)}")
@@ -209,7 +210,7 @@ def _good(draft: Draft, order: Order) -> None:
         reason=order.reason,
         actor=actor_fields(order.actor),
     )
-    _reply(draft, order, Outcome(0, "", f"{order.upstream} is vouched for"))
+    _reply(draft, order, Outcome(Code.OK, "", f"{order.upstream} is vouched for"))
 
 
 def _clear(draft: Draft, order: Order) -> None:
@@ -218,7 +219,7 @@ def _clear(draft: Draft, order: Order) -> None:
     reason = order.reason or f"cleared by {_who(order)}"
     cleared = [name for name in names if pardon(draft, name, reason)]
     message = f"cleared: {', '.join(cleared)}" if cleared else "there was no mark"
-    _reply(draft, order, Outcome(0, "", message, {"cleared": cleared}))
+    _reply(draft, order, Outcome(Code.OK, "", message, {"cleared": cleared}))
 
 
 _VERBS: Mapping[str, Callable[[Draft, Order], None]] = {

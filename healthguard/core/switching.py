@@ -7,6 +7,7 @@ that gives it back; a crash keeps it.
 from dataclasses import replace
 
 from healthguard.core.charges import charge
+from healthguard.core.codes import Code
 from healthguard.core.draft import Draft, actor_fields
 from healthguard.core.events import AskTurn, Commit, GiveBackTurn, Prepare
 from healthguard.core.evidence import evidence, failure_sentence
@@ -92,7 +93,7 @@ def withdraw(draft: Draft, gate: str, message: str) -> None:
             gate=gate,
             reason=message,
         )
-        draft.reply(waiting, Outcome(1, gate, message))
+        draft.reply(waiting, Outcome(Code.REFUSED, gate, message))
 
 
 def on_turn(draft: Draft) -> bool:

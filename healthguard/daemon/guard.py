@@ -8,10 +8,11 @@ from healthguard import __version__
 from healthguard.assembly import BuildError, Probers, build_observer, build_probers, build_switcher
 from healthguard.config import Config, ConfigError, load
 from healthguard.control.ports import View
-from healthguard.core.moments import iso
+from healthguard.core.codes import Code
 from healthguard.core.events import Say
 from healthguard.core.happenings import HAPPENINGS
 from healthguard.core.model import Actor, Order, Outcome
+from healthguard.core.moments import iso
 from healthguard.core.now import now_of
 from healthguard.core.state import State
 from healthguard.daemon.agreement import Agreement, Mine
@@ -262,12 +263,14 @@ class Guard:
             await self._apply(fresh, probers)
             self.reload_ok, self.reloaded = True, clock.now()
             self.record("config_reloaded", digest=fresh.digest, pools=list(fresh.pools), by=actor)
-            return Outcome(0, "", f"pools: {', '.join(fresh.pools)}", {"digest": fresh.digest})
+            return Outcome(
+                Code.OK, "", f"pools: {', '.join(fresh.pools)}", {"digest": fresh.digest}
+            )
 
     def _rejected(self, problems: list[str], actor: Actor) -> Outcome:
         self.reload_ok = False
         self.record("config_rejected", problems=problems, by=actor)
-        return Outcome(2, "config_rejected", "\n".join(problems), {"problems": problems})
+        return Outcome(Code.USAGE, "config_rejected", "\n".join(problems), {"problems": problems})
 
     def _forbidden(self, fresh: Config) -> list[str]:
         """What a reload may not change: each with what to do instead."""

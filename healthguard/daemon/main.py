@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from healthguard import __version__
 from healthguard.assembly import BuildError, build_observer, build_switcher
 from healthguard.config import Config, ConfigError, load
+from healthguard.core.codes import Code
 from healthguard.core.model import Actor
 from healthguard.core.state import State
 from healthguard.daemon.doubt import SelfDoubt
@@ -36,12 +37,9 @@ if TYPE_CHECKING:
     from healthguard.control.server import ControlServer
     from healthguard.web.server import WebServer
 
-EXIT_CONFIG = 2
-EXIT_FAILED = 1
 # Seconds after which a thread at work (the recorder's) must let the loop on: five times as often
 # as Python's default, so that probes start within a millisecond or two of their time.
 _SWITCH_INTERVAL = 0.001
-EXIT_SECOND = 75  # EX_TEMPFAIL: another daemon guards this nginx
 _SIGHUP = Actor("signal")
 
 
@@ -53,11 +51,11 @@ def run(config_path: Path) -> int:
         config = load(config_path)
     except ConfigError as problem:
         print("\n".join(str(each) for each in problem.problems), file=sys.stderr)
-        return EXIT_CONFIG
+        return Code.USAGE
     held = lock.try_lock(config.nginx.config, lock.DAEMON)
     if isinstance(held, lock.Refused):
         print(f"healthguard: {held.message}", file=sys.stderr)
-        return EXIT_SECOND
+        return Code.SECOND
     with held, _runner() as runner:
         return runner.run(_Daemon(config).main())
 
@@ -111,7 +109,7 @@ class _Daemon:
             guard.start()
         except BuildError as problem:
             print(problem, file=sys.stderr)
-            return EXIT_CONFIG
+            return Code.USAGE
 
         garbage = Garbage(loop.time, guard.calm)
 
@@ -138,7 +136,7 @@ class _Daemon:
             self._failed = str(problem)
         await self._end(telemetry, schedule, notifications)
         recorder.close()
-        return EXIT_FAILED if self._failed else 0
+        return Code.REFUSED if self._failed else Code.OK
 
     def _telemetry(self) -> Telemetry:
         settings = self._config.daemon

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from healthguard.core.codes import Code
 from healthguard.demo.load import RATE, Load
 from healthguard.demo.sandbox import RELEASES, DemoError, Ran, Sandbox
 from healthguard.demo.screen import Screen
@@ -33,10 +34,10 @@ async def _run(stay: bool) -> int:
         return await _play(Screen(), stay)
     except DemoError as error:
         print(f"demo: {error}", file=sys.stderr)
-        return 1
+        return Code.REFUSED
     except asyncio.CancelledError:
         print("\ndemo: stopped, nothing is left behind", file=sys.stderr)
-        return 130
+        return Code.INTERRUPTED
 
 
 def _cancel_once_by_signal() -> None:
@@ -67,7 +68,7 @@ async def _play(screen: Screen, stay: bool) -> int:
             await _stay(screen, sandbox)
     screen.line()
     screen.line(screen.paint("Done.", "bold") + " Everything was stopped and removed.")
-    return 0
+    return Code.OK
 
 
 def _introduce(screen: Screen, sandbox: Sandbox) -> None:

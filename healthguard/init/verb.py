@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from healthguard.config import ConfigError, parse
+from healthguard.core.codes import Code
 from healthguard.init.document import document, is_sample
 from healthguard.init.health import health_path
 from healthguard.init.plan import Plan, plan
@@ -15,7 +16,6 @@ from healthguard.init.scan import scan
 from healthguard.init.write import test_nginx, write_all
 from healthguard.nginx import conf
 
-OK, REFUSED, USAGE = 0, 1, 2
 SOCKET = Path("/run/healthguard-switcher.sock")
 
 
@@ -36,28 +36,28 @@ def run(wishes: Wishes) -> int:
     try:
         found = scan(wishes.nginx)
     except OSError as error:
-        return _say(USAGE, f"{wishes.nginx} cannot be read: {error.strerror}")
+        return _say(Code.USAGE, f"{wishes.nginx} cannot be read: {error.strerror}")
     read = {each.file: conf.read_text(each.file) or "" for each in found.blocks}
     made = plan(found, wanted=wishes.pools, given=wishes.given, read=read)
     for line in made.skipped:
         print(f"left out: {line}", file=sys.stderr)
     if not made.pools:
-        return _say(USAGE, f"no upstream with two colours is to be seen in {wishes.nginx}")
+        return _say(Code.USAGE, f"no upstream with two colours is to be seen in {wishes.nginx}")
     problem = _own_work(wishes.config)
     if problem:
-        return _say(REFUSED, problem)
+        return _say(Code.REFUSED, problem)
     text = _configuration(wishes, made)
     try:
         parse(text, str(wishes.config))
     except ConfigError as error:
-        return _say(REFUSED, f"what would be written is not valid:\n{error}")
+        return _say(Code.REFUSED, f"what would be written is not valid:\n{error}")
     made.files[wishes.config] = text
     print("\n".join(_diff(made)))
     for note in made.notes:
         print(f"note: {note}", file=sys.stderr)
     if not wishes.write:
         print("\nNothing was changed. With --write this is what is written.", file=sys.stderr)
-        return OK
+        return Code.OK
     return _write(wishes, made)
 
 
@@ -83,10 +83,10 @@ def _own_work(config: Path) -> str:
 def _write(wishes: Wishes, made: Plan) -> int:
     before = test_nginx(wishes.binary, wishes.nginx)
     if before:
-        return _say(REFUSED, f"nginx is not well as it is; nothing was changed:\n{before}")
+        return _say(Code.REFUSED, f"nginx is not well as it is; nothing was changed:\n{before}")
     problem = write_all(made.files, made.links, lambda: test_nginx(wishes.binary, wishes.nginx))
     if problem:
-        return _say(REFUSED, f"everything was put back as it was:\n{problem}")
+        return _say(Code.REFUSED, f"everything was put back as it was:\n{problem}")
     names = " ".join(pool.name for pool in made.pools)
     print(
         f"\nWritten, and nginx -t is content: {names}. nginx itself was not told yet. Next:\n"
@@ -99,7 +99,7 @@ def _write(wishes: Wishes, made: Plan) -> int:
         file=sys.stderr,
         end="",
     )
-    return OK
+    return Code.OK
 
 
 def _diff(made: Plan) -> Iterator[str]:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from healthguard.config import PoolConfig
-from healthguard.core.moments import iso
 from healthguard.core.model import AUTOMATIC, Policy
+from healthguard.core.moments import iso
 from healthguard.replay.candidate import Decision, Lens
 from healthguard.replay.compare import Comparison, Finding
 from healthguard.replay.policies import Reading, lens

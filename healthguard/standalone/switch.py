@@ -15,6 +15,7 @@ from pathlib import Path
 
 from healthguard.assembly import BuildError, build_observer, build_probers, build_switcher
 from healthguard.config import DEPENDENCIES, Config, ConfigError, load
+from healthguard.core.codes import Code
 from healthguard.core.gates import AT_A_LOOK
 from healthguard.core.model import Order, Outcome
 from healthguard.nginx import lock
@@ -25,8 +26,6 @@ from healthguard.standalone.once import Once, Parts
 from healthguard.standalone.record import Story, known, whoami
 from healthguard.switcher.client import SocketSwitcher
 from healthguard.switcher.service import state_folder
-
-OK, GATE, USAGE, NO_PERMISSION, CODE_UNDONE, CODE_LOST = range(6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +54,14 @@ def switch(
     try:
         config = load(config_path)
     except ConfigError as err:
-        return Outcome(USAGE, "config", str(err))
+        return Outcome(Code.USAGE, "config", str(err))
     problem = _unknown(config, pool, upstream)
     if problem:
-        return Outcome(USAGE, "usage", problem)
+        return Outcome(Code.USAGE, "usage", problem)
     daemon = _daemon_uid(config.daemon.control_socket)
     foreign = "" if seams.switcher else _foreign(config, daemon)
     if foreign:
-        return Outcome(NO_PERMISSION, "forbidden", foreign)
+        return Outcome(Code.NO_ACCESS, "forbidden", foreign)
     order = Order("switch", whoami(), upstream, reason, force=force, dry_run=dry_run, order_id="1")
     outcome = asyncio.run(_run(config, pool, order, seams))
     if daemon is None:
@@ -82,7 +81,7 @@ async def _run(config: Config, pool: str, order: Order, seams: Seams) -> Outcome
     try:
         probers = build_probers(config.pools[pool], Shared())
     except BuildError as err:
-        return Outcome(USAGE, "config", str(err))
+        return Outcome(Code.USAGE, "config", str(err))
     parts = Parts(
         switcher,
         build_observer(config),
@@ -93,7 +92,7 @@ async def _run(config: Config, pool: str, order: Order, seams: Seams) -> Outcome
     )
     outcome = _shown(await Once(config.pools[pool], parts).run(order), order)
     if _may_not(switcher, outcome):
-        outcome = replace(outcome, code=NO_PERMISSION)
+        outcome = replace(outcome, code=Code.NO_ACCESS)
     if not story.problem:
         return outcome
     return _with_warning(outcome, f"the event is not in the event log: {story.problem}")
@@ -102,7 +101,7 @@ async def _run(config: Config, pool: str, order: Order, seams: Seams) -> Outcome
 def _shown(outcome: Outcome, order: Order) -> Outcome:
     """Without what only the daemon could have said."""
     data = {**outcome.data, "standalone": True, "to": order.upstream}
-    if outcome.code == OK and not order.dry_run:
+    if outcome.code == Code.OK and not order.dry_run:
         data.setdefault("changed", True)
     if "warnings" in data:
         data["warnings"] = known(data["warnings"])
@@ -187,5 +186,5 @@ def _with_warning(outcome: Outcome, warning: str) -> Outcome:
     known = outcome.data.get("warnings")
     warnings = [*(known if isinstance(known, list) else []), warning]
     # Warnings are shown with what succeeded; of what failed only the message is.
-    message = outcome.message if outcome.code == OK else f"{outcome.message} ({warning})"
+    message = outcome.message if outcome.code == Code.OK else f"{outcome.message} ({warning})"
     return Outcome(outcome.code, outcome.error, message, {**outcome.data, "warnings": warnings})

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from healthguard.core.codes import Code
 from healthguard.core.model import LOST
 from healthguard.nginx.intent import Intents
 from healthguard.nginx.lock import default_folder
@@ -23,7 +24,7 @@ def run(source: ConfigSource, state_dir: Path, log: logging.Logger) -> int:
         config = source.current()
     except NoConfig as err:
         log.error("no valid configuration: %s", err)
-        return 2
+        return Code.USAGE
     if source.problem:
         log.warning("the last valid configuration is in use: %s", source.problem)
     before = open_intents(config, state_dir)
@@ -39,15 +40,15 @@ def open_intents(config: SwitcherConfig, state_dir: Path) -> dict[str, str]:
 
 def tell(ends: Mapping[str, Recovered], before: Mapping[str, str], log: logging.Logger) -> int:
     """One line for each switch that was open."""
-    code = 0
+    code = Code.OK
     for switch_id, pool in before.items():
         end = ends.get(switch_id)
         if end is None:
             log.error("%s: the switch %s is still open: another process acts", pool, switch_id)
-            code = 1
+            code = Code.REFUSED
         elif end.done.outcome == LOST:
             log.error("%s: %s", pool, end.done.message)
-            code = 1
+            code = Code.REFUSED
         else:
             log.warning("%s: %s: %s", pool, end.done.outcome, end.done.message)
     if not before:

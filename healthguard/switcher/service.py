@@ -20,6 +20,7 @@ from pathlib import Path
 import sdnotify  # type: ignore[import-untyped]
 
 from healthguard.config import ConfigError, load
+from healthguard.core.codes import Code
 from healthguard.machine.store import Store, make_folder
 from healthguard.machine.unixsock import Listening, SocketError, listen_on
 from healthguard.nginx.ports import Switcher
@@ -55,10 +56,10 @@ def run(
         own = None if inherited else _own_socket(listen or _configured(source))
     except (NoConfig, ValueError) as err:
         log.error("%s", err)
-        return 2
+        return Code.USAGE
     except SocketError as err:
         log.error("%s", err)
-        return 1
+        return Code.REFUSED
     try:
         with suppress(OSError):  # what needs it says so itself
             make_folder(state_dir, 0o700)
@@ -78,7 +79,7 @@ def run(
     finally:
         if own:
             own.remove()
-    return 0
+    return Code.OK
 
 
 def reconcile(config_path: Path) -> int:

@@ -5,11 +5,11 @@ from dataclasses import replace
 from healthguard.core.charges import DAY_MS, charged_until, within
 from healthguard.core.dependencies import vetoing
 from healthguard.core.dryrun import gate_row
-from healthguard.core.moments import iso
 from healthguard.core.evidence import evidence, failure_sentence
 from healthguard.core.gates import GATES, evaluate, first_closed
 from healthguard.core.health import Tally
 from healthguard.core.model import DOWN, UP, Instant
+from healthguard.core.moments import iso
 from healthguard.core.now import Finding, Now, now_of
 from healthguard.core.proposals import command
 from healthguard.core.releases import known_bad, status_of
