@@ -14,6 +14,7 @@ from typing import NoReturn
 from healthguard.cli.context import Context
 from healthguard.cli.output import Output
 from healthguard.core.codes import Code
+from healthguard.core.names import closest
 
 # verb -> (module of this package, what it does); in the order of the help text
 VERBS: dict[str, tuple[str, str]] = {
@@ -186,8 +187,6 @@ def _help() -> str:
 
 
 def _unknown(name: str) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, VERBS, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    close = closest(name, VERBS)
+    hint = f" Did you mean {close!r}?" if close else ""
     return f"healthguard: there is no verb {name!r}.{hint}\nverbs: {' '.join(VERBS)}"

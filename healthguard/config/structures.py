@@ -7,6 +7,7 @@ from typing import Any
 from healthguard.config.document import Entry, Node, join, node_of
 from healthguard.config.kinds import BAD, Kind, ScalarKind, Schema, Text
 from healthguard.config.problems import Report
+from healthguard.core.names import closest
 
 
 class _Mark:
@@ -82,10 +83,8 @@ class Section(Kind):
             return "is not supported by this version"
         if key == "<<":
             return "merge keys are not supported: use defaults: or an alias of a whole value"
-        import difflib  # only where somebody made a mistake
-
-        close = difflib.get_close_matches(key[:64], self.fields, 1)
-        return f"is not a known key; did you mean {close[0]}?" if close else "is not a known key"
+        close = closest(key, self.fields)
+        return f"is not a known key; did you mean {close}?" if close else "is not a known key"
 
     def schema(self) -> Schema:
         """See Kind."""

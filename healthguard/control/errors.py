@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from healthguard.core.codes import Code
+from healthguard.core.names import no_such
 
 
 class ApiError(Exception):
@@ -41,15 +42,5 @@ class ApiError(Exception):
 
 def unknown(kind: str, name: str, known: Iterable[str], status: int) -> ApiError:
     """``name`` is no pool (or upstream): say which there are, and which was probably meant."""
-    from difflib import get_close_matches  # 0.7 MB that few daemons ever need
-
     names = list(known)
-    close = get_close_matches(name, names, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    listed = ", ".join(names) or "none"
-    return ApiError(
-        status,
-        f"unknown_{kind}",
-        f"no {kind} is called {name[:80]!r}{hint} (known: {listed})",
-        more={"known": names},
-    )
+    return ApiError(status, f"unknown_{kind}", no_such(kind, name, names), more={"known": names})

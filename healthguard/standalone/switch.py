@@ -10,7 +10,6 @@ import socket
 import struct
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from healthguard.assembly import BuildError, build_observer, build_probers, build_switcher
@@ -18,6 +17,7 @@ from healthguard.config import DEPENDENCIES, Config, ConfigError, load
 from healthguard.core.codes import Code
 from healthguard.core.gates import AT_A_LOOK
 from healthguard.core.model import Order, Outcome
+from healthguard.core.names import no_such
 from healthguard.nginx import lock
 from healthguard.nginx.ports import Switcher
 from healthguard.nginx.switch import DISABLE_FILE, InlineSwitcher, read_disable
@@ -161,15 +161,9 @@ def _foreign(config: Config, daemon: int | None) -> str:
 
 def _unknown(config: Config, pool: str, upstream: str) -> str:
     if pool not in config.pools:
-        return _no_such("pool", pool, list(config.pools))
+        return no_such("pool", pool, list(config.pools))
     upstreams = list(config.pools[pool].files.upstreams)
-    return "" if upstream in upstreams else _no_such("upstream", upstream, upstreams)
-
-
-def _no_such(kind: str, name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"no {kind} is called {name[:80]!r}{hint} (known: {', '.join(known)})"
+    return "" if upstream in upstreams else no_such("upstream", upstream, upstreams)
 
 
 def _daemon_uid(path: Path) -> int | None:
