@@ -79,6 +79,10 @@ class AbsolutePath(ScalarKind):
             raise Refused("must be an absolute path without .., // or a / at its end")
         return Path(raw)
 
+    def write(self, value: object) -> str:
+        """See Kind."""
+        return str(value)
+
     def schema(self) -> Schema:
         """See Kind."""
         return {"type": "string", "pattern": "^/[^/]"}
@@ -116,29 +120,42 @@ class InlineOrSocket(SocketPath):
 
 
 class HostPort(ScalarKind):
-    """host:port, [ipv6]:port and, where allowed, unix:/path. Its value is an Address."""
+    """host:port, [ipv6]:port or unix:/path. Its value is an Address."""
 
-    def __init__(self, unix: bool, least_port: int = 1):
-        self._unix, self._least_port = unix, least_port
-        self.words = "host:port or unix:/path" if unix else "host:port"
+    words = "host:port or unix:/path"
 
     def convert(self, raw: Scalar) -> Address:
         """See ScalarKind."""
-        if isinstance(raw, str) and self._unix and raw.startswith("unix:"):
+        if isinstance(raw, str) and raw.startswith("unix:"):
             return Address("localhost", 0, str(SocketPath().convert(raw[5:])))
+        return Address(*self._host_port(raw, least_port=1))
+
+    def _host_port(self, raw: Scalar, least_port: int) -> tuple[str, int]:
         found = _HOST_PORT.fullmatch(raw) if isinstance(raw, str) and raw.isprintable() else None
         if not found:
             raise Refused(f"must be {self.words}, an IPv6 address in brackets")
         if found[2] is not None and ":" not in found[2]:
             raise Refused("must have an IPv6 address inside the brackets")
-        return Address(host_of(found[1] if found[2] is None else found[2]), self._ported(found[3]))
-
-    def _ported(self, text: str) -> int:
-        return _port(text, self._least_port)
+        return host_of(found[1] if found[2] is None else found[2]), _port(found[3], least_port)
 
     def schema(self) -> Schema:
         """See Kind."""
         return {"type": "string", "pattern": ":"}
+
+
+class Listen(HostPort):
+    """Where a server listens. Its value is (host, port); port 0 takes a free one."""
+
+    words = "host:port"
+
+    def convert(self, raw: Scalar) -> tuple[str, int]:  # type: ignore[override]
+        """See ScalarKind."""
+        return self._host_port(raw, least_port=0)
+
+    def write(self, value: tuple[str, int]) -> str:
+        """See Kind."""
+        host, port = value
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class HttpUrl(ScalarKind):

@@ -8,16 +8,13 @@ from healthguard.config import rules, table
 from healthguard.config.kinds import BAD
 from healthguard.config.problems import Report
 from healthguard.config.rules import PoolValues, Values, known
-from healthguard.config.settings import DaemonSettings, PoolConfig
+from healthguard.config.settings import PoolConfig
 from healthguard.core.model import (
-    BakePolicy,
     Expect,
-    HealthPolicy,
     Policy,
-    RollbackPolicy,
     UpstreamPolicy,
 )
-from healthguard.nginx.settings import NginxSettings, PoolFiles
+from healthguard.nginx.settings import PoolFiles
 from healthguard.probes.spec import ExecSpec, HttpSpec, Spec, TcpSpec
 
 
@@ -77,31 +74,6 @@ def _lower(pool: PoolValues, section: str, key: str, other: Any, bound: str) -> 
 # --------------------------------------------------------------- types
 
 
-def nginx_settings(values: Values) -> NginxSettings:
-    """The ``nginx`` section."""
-    return NginxSettings(
-        binary=values["binary"],
-        config=values["config"],
-        reload=values["reload"],
-        test_timeout_ms=values["test_timeout"],
-        confirm_timeout_ms=values["confirm_timeout"],
-    )
-
-
-def daemon_settings(values: Values) -> DaemonSettings:
-    """The ``daemon`` section."""
-    http = values["http"]
-    return DaemonSettings(
-        state_dir=values["state_dir"],
-        event_log=values["event_log"],
-        control_socket=values["control_socket"],
-        control_groups=tuple(values["control_groups"]),
-        http=(http.host, http.port) if http else None,
-        log_level=values["log"]["level"],
-        log_format=values["log"]["format"],
-    )
-
-
 def pool_config(pool: PoolValues) -> PoolConfig:
     """One pool without problems."""
     full, health = pool.full, pool.full["health"]
@@ -152,49 +124,15 @@ def _policy(
         marker=full["confirm"] is not None,
         releases=full["release"] is not None,
         dependencies=_expects(dependencies),
-        health=_health(full["health"]),
-        rollback=_rollback(full["rollback"]),
-        bake=_bake(full["bake"]),
+        health=table.HEALTH.make(full["health"]),
+        rollback=table.ROLLBACK.make(full["rollback"]),
+        bake=table.BAKE.make(full["bake"]),
     )
 
 
 def _expects(specs: Mapping[str, Spec]) -> dict[str, Expect]:
     """What each probe demands, with its whole definition: counts end when that changes."""
     return {name: replace(spec.expect, definition=repr(spec)) for name, spec in specs.items()}
-
-
-def _health(values: Values) -> HealthPolicy:
-    window = values["window"] or {"fails": 0, "of": 0}
-    return HealthPolicy(
-        interval_ms=values["interval"],
-        fast_interval_ms=values["fast_interval"],
-        down_interval_ms=values["down_interval"],
-        fall=values["fall"],
-        rise=values["rise"],
-        window_fails=window["fails"],
-        window_of=window["of"],
-    )
-
-
-def _rollback(values: Values) -> RollbackPolicy:
-    return RollbackPolicy(
-        min_down_ms=values["min_down"],
-        cooldown_ms=values["cooldown"],
-        budget_switches=values["budget"]["switches"],
-        budget_per_ms=values["budget"]["per"],
-        daily_budget=values["daily_budget"],
-        standby_passes=values["standby_passes"],
-        start_grace_ms=values["start_grace"],
-    )
-
-
-def _bake(values: Values) -> BakePolicy:
-    return BakePolicy(
-        for_ms=values["for"],
-        fall=values["fall"],
-        min_down_ms=values["min_down"],
-        max_latency_us=_us(values["max_latency"]),
-    )
 
 
 def _us(ms: int | None) -> int | None:

@@ -77,8 +77,8 @@ def _row(field: Field) -> str:
     elif field.default is ABSENT or field.default == {}:
         default = ""
     else:
-        text = field.default if isinstance(field.default, str) else json.dumps(field.default)
-        default = f"`{text}`"
+        written = field.kind.write(field.default)
+        default = f"`{written if isinstance(written, str) else json.dumps(written)}`"
     return f"| `{field.key}` | {field.kind.words} | {default} | {field.doc} |"
 
 

@@ -30,6 +30,10 @@ class Kind:
         """The value, or BAD after reporting why not."""
         raise NotImplementedError
 
+    def write(self, value: Any) -> Any:
+        """What the file would say for ``value``: the reverse of reading."""
+        return value
+
     def schema(self) -> Schema:
         """JSON Schema of what may stand here."""
         raise NotImplementedError
@@ -114,6 +118,10 @@ class AllOrCount(Integer):
             return 0
         return super().convert(raw)
 
+    def write(self, value: int) -> int | str:
+        """See Kind."""
+        return value or "all"
+
     def schema(self) -> Schema:
         """See Kind."""
         return {"anyOf": [{"const": "all"}, super().schema()]}
@@ -171,6 +179,10 @@ class Duration(ScalarKind):
         except ValueError as error:
             raise Refused(str(error)) from None
 
+    def write(self, value: int) -> str:
+        """See Kind."""
+        return durations.written(value)
+
     def schema(self) -> Schema:
         """See Kind."""
         return {"type": "string", "pattern": f"^{durations.SYNTAX}$"}
@@ -191,6 +203,10 @@ class Percent(ScalarKind):
         if not found or float(found[1]) > self._most:
             raise Refused(f"must be {self.words}")
         return float(found[1]) / 100
+
+    def write(self, value: float) -> str:
+        """See Kind."""
+        return f"{value * 100:g}%"
 
     def schema(self) -> Schema:
         """See Kind."""
@@ -215,6 +231,10 @@ class StatusRange(ScalarKind):
         if low > high:
             raise Refused("must begin with the lower status")
         return low, high
+
+    def write(self, value: tuple[int, int]) -> str:
+        """See Kind."""
+        return f"{value[0]}-{value[1]}"
 
     def schema(self) -> Schema:
         """See Kind."""

@@ -68,9 +68,9 @@ def _parse(text: str, report: Report, path: Path, digest: str | None) -> Config 
     return Config(
         path=path,
         digest=digest or hashlib.sha256(data).hexdigest(),
-        nginx=build.nginx_settings(nginx),
+        nginx=table.NGINX.make(nginx),
         switcher=nginx["switcher"],
-        daemon=build.daemon_settings(daemon),
+        daemon=table.DAEMON.make(daemon),
         pools={pool.name: build.pool_config(pool) for pool in pools},
         notifiers=notifiers.build(told),
     )

@@ -20,13 +20,13 @@ class DaemonSettings:
     warning error. ``log_format``: auto journal text json.
     """
 
-    state_dir: Path
-    event_log: Path
-    control_socket: Path
-    control_groups: tuple[str, ...]
-    http: tuple[str, int] | None
-    log_level: str
-    log_format: str
+    state_dir: Path = Path("/var/lib/healthguard")
+    event_log: Path = Path("/var/log/healthguard/events.jsonl")
+    control_socket: Path = Path("/run/healthguard/control.sock")
+    control_groups: tuple[str, ...] = ("healthguard",)
+    http: tuple[str, int] | None = ("127.0.0.1", 9464)
+    log_level: str = "info"
+    log_format: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)

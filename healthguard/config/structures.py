@@ -1,6 +1,7 @@
 """The kinds that are made of others: sections of named keys, lists, mappings, alternatives."""
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ ABSENT = _Mark("absent")  # may be left out, and nothing stands for it
 class Field:
     """One key: the same row makes the parser, the schema and the reference.
 
-    ``default`` is what the file would say. ``doc`` is one or two plain sentences.
+    ``default`` is a value, as ``kind`` reads it. ``doc`` is one or two plain sentences.
     """
 
     key: str
@@ -36,13 +37,37 @@ class Field:
 
 
 class Section(Kind):
-    """A mapping with known keys. Reading gives a dict of the keys that are there."""
+    """A mapping with known keys. Reading gives a dict of the keys that are there.
+
+    ``data``: the dataclass that ``make`` makes of it. It has the defaults, and one field for each
+    key: ``interval_ms`` for ``interval``, ``budget_per_ms`` for ``per`` in ``budget``.
+    """
 
     words = "a mapping"
 
-    def __init__(self, *fields: Field, later: Sequence[str] = ()):
-        self.fields = {field.key: field for field in fields}
-        self.later = later
+    def __init__(self, *fields: Field, later: Sequence[str] = (), data: type[Any] | None = None):
+        self._data, self.later = data, later
+        ours = {each.name: each.default for each in dataclasses.fields(data)} if data else {}
+        self._names = frozenset(ours)
+        self.fields = {field.key: _with_default(field, ours) for field in fields}
+
+    def make(self, values: Mapping[str, Any]) -> Any:
+        """The dataclass, from what ``fill`` gives. Keys that it has no field for are left out."""
+        assert self._data is not None
+        return self._data(**dict(self._arguments(values, "", self._names)))
+
+    def _arguments(
+        self, values: Mapping[str, Any], prefix: str, names: frozenset[str]
+    ) -> Iterator[tuple[str, Any]]:
+        for key, field in self.fields.items():
+            name, value = f"{prefix}{key}", values[key]
+            if isinstance(field.kind, Section):
+                if value is not None:
+                    yield from field.kind._arguments(value, f"{name}_", names)
+            elif f"{name}_us" in names:
+                yield f"{name}_us", None if value is None else value * 1_000
+            elif name in names or f"{name}_ms" in names:
+                yield name if name in names else f"{name}_ms", value
 
     def read(self, node: Node, path: str, report: Report) -> Any:
         """See Kind. A key whose value was refused stands in the dict as BAD."""
@@ -74,9 +99,7 @@ class Section(Kind):
             return BAD if given is BAD else field.kind.fill({} if given is ABSENT else given)
         if given is not ABSENT:
             return given
-        if field.default is ABSENT or field.default is REQUIRED:
-            return None
-        return field.kind.read(node_of(field.default), field.key, Report("defaults"))
+        return None if field.default in (ABSENT, REQUIRED) else field.default
 
     def _unknown(self, key: str) -> str:
         if key in self.later:
@@ -97,10 +120,28 @@ class Section(Kind):
         return schema | ({"required": required} if required else {})
 
 
+def default_of(data: type[Any], name: str) -> Any:
+    """The default of one field of a dataclass."""
+    return next(each.default for each in dataclasses.fields(data) if each.name == name)
+
+
+def _with_default(field: Field, ours: Mapping[str, Any], prefix: str = "") -> Field:
+    """``field`` with the default that the dataclass has for it, unless it has one of its own."""
+    name = f"{prefix}{field.key}"
+    if isinstance(field.kind, Section) and ours:
+        below = (_with_default(each, ours, f"{name}_") for each in field.kind.fields.values())
+        return dataclasses.replace(field, kind=Section(*below, later=field.kind.later))
+    found = [ours[f"{name}{unit}"] for unit in ("", "_ms") if f"{name}{unit}" in ours]
+    if field.default is not ABSENT or found in ([], [None], [dataclasses.MISSING]):
+        return field
+    return dataclasses.replace(field, default=found[0])
+
+
 def _described(field: Field) -> Schema:
     schema = {"description": field.doc} | field.kind.schema()
-    has_default = field.default is not ABSENT and field.default is not REQUIRED
-    return schema | ({"default": field.default} if has_default else {})
+    if field.default in (ABSENT, REQUIRED):
+        return schema
+    return schema | {"default": field.kind.write(field.default)}
 
 
 class ListOf(Kind):
@@ -126,6 +167,10 @@ class ListOf(Kind):
             for number, item in enumerate(node.value)
         ]
         return BAD if BAD in read else tuple(read)
+
+    def write(self, value: Sequence[Any]) -> list[Any]:
+        """See Kind."""
+        return [self.item.write(each) for each in value]
 
     def schema(self) -> Schema:
         """See Kind."""
@@ -203,6 +248,10 @@ class Either(Kind):
         long = list if isinstance(self.long, ListOf) else dict
         return (self.long if isinstance(node.value, long) else self.short).read(node, path, report)
 
+    def write(self, value: Any) -> Any:
+        """See Kind. ``value`` is one that the scalar gives."""
+        return self.short.write(value)
+
     def schema(self) -> Schema:
         """See Kind."""
         return {"anyOf": [self.short.schema(), self.long.schema()]}
@@ -218,6 +267,10 @@ class Nullable(ScalarKind):
     def convert(self, raw: Any) -> Any:
         """See ScalarKind."""
         return None if raw is None else self.kind.convert(raw)
+
+    def write(self, value: Any) -> Any:
+        """See Kind."""
+        return None if value is None else self.kind.write(value)
 
     def schema(self) -> Schema:
         """See Kind."""

@@ -6,6 +6,7 @@ from healthguard.config.addresses import (
     HostPort,
     HttpUrl,
     InlineOrSocket,
+    Listen,
     SocketPath,
 )
 from healthguard.config.environment import HeaderValue
@@ -22,6 +23,7 @@ from healthguard.config.kinds import (
     Text,
 )
 from healthguard.config.notifiers import NOTIFIER
+from healthguard.config.settings import DaemonSettings
 from healthguard.config.structures import (
     REQUIRED,
     Command,
@@ -32,21 +34,31 @@ from healthguard.config.structures import (
     Nullable,
     OneOf,
     Section,
+    default_of,
 )
+from healthguard.core.model import (
+    BakePolicy,
+    Expect,
+    HealthPolicy,
+    Policy,
+    RollbackPolicy,
+    UpstreamPolicy,
+)
+from healthguard.nginx.settings import NginxSettings
+from healthguard.probes.spec import HttpSpec
 
 NAME = Text("a word of a-z, 0-9, - and _", r"[a-z0-9][a-z0-9_-]*", 63)
 TOKEN = Text("a header name", r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", 128)
 TEXT = Text()
 
 NGINX = Section(
-    Field("binary", AbsolutePath(), "The nginx program.", "/usr/sbin/nginx"),
-    Field("config", AbsolutePath(), "nginx's main configuration file.", "/etc/nginx/nginx.conf"),
+    Field("binary", AbsolutePath(), "The nginx program."),
+    Field("config", AbsolutePath(), "nginx's main configuration file."),
     Field(
         "reload",
         Either(Choice("auto", "systemctl", "signal"), ListOf(TEXT)),
         "How nginx is told to reload. auto: systemctl under systemd, else a signal to the proven "
         "master. A list is a command with its arguments, run without a shell.",
-        "auto",
     ),
     Field(
         "switcher",
@@ -55,55 +67,51 @@ NGINX = Section(
         "`healthguard switcher` service, so that the daemon needs no rights.",
         "inline",
     ),
-    Field("test_timeout", Duration("100ms", "5m"), "`nginx -t` is killed after this.", "10s"),
+    Field("test_timeout", Duration("100ms", "5m"), "`nginx -t` is killed after this."),
     Field(
         "confirm_timeout",
         Duration("100ms", "5m"),
         "How long to wait for proof that nginx uses what the link names after a reload.",
-        "5s",
     ),
+    data=NginxSettings,
 )
 
 DAEMON = Section(
-    Field("state_dir", AbsolutePath(), "What must survive a restart.", "/var/lib/healthguard"),
+    Field("state_dir", AbsolutePath(), "What must survive a restart."),
     Field(
         "event_log",
         AbsolutePath(),
         "One JSON object per line for everything that happened.",
-        "/var/log/healthguard/events.jsonl",
     ),
     Field(
         "control_socket",
         SocketPath(),
         "Where the command line talks to the daemon.",
-        "/run/healthguard/control.sock",
     ),
     Field(
         "control_groups",
         ListOf(Text("the name of a group", r"[A-Za-z0-9_][A-Za-z0-9_.-]*\$?", 64), least=0),
         "Members may change things, beside root and the daemon's own user.",
-        ["healthguard"],
     ),
     Field(
         "http",
-        Nullable(HostPort(unix=False, least_port=0)),
+        Nullable(Listen()),
         "Metrics, page, /-/healthy and /-/ready. null turns it off; port 0 takes a free one.",
-        "127.0.0.1:9464",
     ),
     Field(
         "log",
         Section(
-            Field("level", Choice("debug", "info", "warning", "error"), "The least told.", "info"),
+            Field("level", Choice("debug", "info", "warning", "error"), "The least told."),
             Field(
                 "format",
                 Choice("auto", "journal", "text", "json"),
                 "auto: journald fields under systemd, coloured text on a terminal, else JSON.",
-                "auto",
             ),
         ),
         "The daemon's own log.",
         {},
     ),
+    data=DaemonSettings,
 )
 
 JSON_PATH = Text("a dotted path", r"[^.]+(\.[^.]+)*", 256)
@@ -114,7 +122,7 @@ EXPECT = Section(
         "status",
         Either(StatusRange(), ListOf(StatusRange())),
         "Statuses that pass: one, a range, or a list of them.",
-        "200-299",
+        default_of(Expect, "status")[0],
     ),
     Field(
         "body",
@@ -141,7 +149,12 @@ PROBE = OneOf(
         Field("http", HttpUrl(), "URL; also http://unix:/run/app.sock:/healthz.", REQUIRED),
         _PROBE_NAME,
         Field("expect", EXPECT, "What a good answer looks like.", {}),
-        Field("method", Text("a method in capitals", r"[A-Z]{1,16}", 16), "The method.", "GET"),
+        Field(
+            "method",
+            Text("a method in capitals", r"[A-Z]{1,16}", 16),
+            "The method.",
+            default_of(HttpSpec, "method"),
+        ),
         Field(
             "host",
             Text("a host, perhaps with a port", r"[A-Za-z0-9._:\[\]-]+", 255),
@@ -153,11 +166,13 @@ PROBE = OneOf(
             "Request headers. ${NAME} stands for an environment variable of the daemon.",
         ),
         Field("ca_file", AbsolutePath(), "Trust only the certificates in this PEM file."),
-        Field("verify", Boolean(), "false: accept any certificate.", True),
+        Field(
+            "verify", Boolean(), "false: accept any certificate.", default_of(HttpSpec, "verify")
+        ),
         _PROBE_TIMEOUT,
     ),
     tcp=Section(
-        Field("tcp", HostPort(unix=True), "host:port, [::1]:port or unix:/path.", REQUIRED),
+        Field("tcp", HostPort(), "host:port, [::1]:port or unix:/path.", REQUIRED),
         _PROBE_NAME,
         _EXPECT_LATENCY,
         _PROBE_TIMEOUT,
@@ -182,24 +197,28 @@ UPSTREAM = Section(
         "require",
         AllOrCount(1, 64),
         "How many of its probes must be up for it to be up.",
-        "all",
+        default_of(UpstreamPolicy, "require"),
     ),
 )
 
 HEALTH = Section(
-    Field("interval", Duration("10ms", "1h"), "Between starts of one probe.", "2s"),
+    Field("interval", Duration("10ms", "1h"), "Between starts of one probe."),
     Field(
         "fast_interval",
         Duration("10ms", "1h"),
         "While a result is changing, in a bake, and for an active upstream that is down. The "
         "default is never more than interval.",
-        "500ms",
     ),
-    Field("down_interval", Duration("10ms", "1h"), "For a standby that is down.", "5s"),
-    Field("timeout", Duration("10ms", "5m"), "A probe that is not done by then fails.", "2s"),
-    Field("jitter", Percent(50), "How much each interval varies at random.", "5%"),
-    Field("fall", Integer(1, 100), "Consecutive fails to go down.", 3),
-    Field("rise", Integer(1, 100), "Consecutive passes to go up.", 2),
+    Field("down_interval", Duration("10ms", "1h"), "For a standby that is down."),
+    Field(
+        "timeout",
+        Duration("10ms", "5m"),
+        "A probe that is not done by then fails.",
+        default_of(HttpSpec, "timeout_ms"),
+    ),
+    Field("jitter", Percent(50), "How much each interval varies at random.", 0.05),
+    Field("fall", Integer(1, 100), "Consecutive fails to go down."),
+    Field("rise", Integer(1, 100), "Consecutive passes to go up."),
     Field(
         "window",
         Section(
@@ -208,6 +227,7 @@ HEALTH = Section(
         ),
         "Goes down without being consecutive. Off unless given.",
     ),
+    data=HealthPolicy,
 )
 
 ROLLBACK = Section(
@@ -215,40 +235,37 @@ ROLLBACK = Section(
         "min_down",
         Duration("0s", "1h"),
         "No automatic switch sooner than this after the first fail of the run.",
-        "3s",
     ),
-    Field("cooldown", Duration("0s", "24h"), "Between automatic switches.", "60s"),
+    Field("cooldown", Duration("0s", "24h"), "Between automatic switches."),
     Field(
         "budget",
         Section(
-            Field("switches", Integer(1, 100), "So many automatic switches ...", 2),
-            Field(
-                "per", Duration("1s", "24h"), "... in so long; after that the pool latches.", "10m"
-            ),
+            Field("switches", Integer(1, 100), "So many automatic switches ..."),
+            Field("per", Duration("1s", "24h"), "... in so long; after that the pool latches."),
         ),
         "How many automatic switches.",
         {},
     ),
-    Field("daily_budget", Integer(1, 1000), "Automatic switches in 24 hours.", 4),
-    Field("standby_passes", Integer(1, 100), "Fresh passes the standby needs.", 2),
+    Field("daily_budget", Integer(1, 1000), "Automatic switches in 24 hours."),
+    Field("standby_passes", Integer(1, 100), "Fresh passes the standby needs."),
     Field(
         "start_grace",
         Duration("0s", "24h"),
         "After the host's boot an active that has not been up yet is not left before this.",
-        "5m",
     ),
+    data=RollbackPolicy,
 )
 
 BAKE = Section(
-    Field("for", Duration("100ms", "24h"), "How long.", "5m"),
-    Field("fall", Integer(1, 100), "As health.fall; the default is never more than that.", 2),
+    Field("for", Duration("100ms", "24h"), "How long."),
+    Field("fall", Integer(1, 100), "As health.fall; the default is never more than that."),
     Field(
         "min_down",
         Duration("0s", "1h"),
         "As rollback.min_down; the default is never more than that.",
-        "2s",
     ),
     Field("max_latency", Duration("1ms", "1h"), "A slower answer is a fail, in the bake only."),
+    data=BakePolicy,
 )
 
 CONFIRM = Section(
@@ -273,19 +290,19 @@ _POOL_FIELDS = (
         Either(
             _MODE,
             Section(
-                Field("bake", _MODE, "During a bake.", "auto"),
-                Field("steady", _MODE, "At any other time.", "auto"),
+                Field("bake", _MODE, "During a bake.", default_of(Policy, "mode_bake")),
+                Field("steady", _MODE, "At any other time.", default_of(Policy, "mode_steady")),
             ),
         ),
         "auto acts; propose asks a person; observe only says what it would have done.",
-        "auto",
+        default_of(Policy, "mode_steady"),
     ),
     Field("stable", NAME, "The upstream vouched for as the place to go back to."),
     Field(
         "standby",
         Choice("warm", "stopped"),
         "stopped: the standby is shut down by design, so there is nothing to go back to.",
-        "warm",
+        default_of(Policy, "standby"),
     ),
     Field("health", HEALTH, "Timers and thresholds of the probes.", {}),
     Field("rollback", ROLLBACK, "When and how often an automatic switch may happen.", {}),
@@ -295,10 +312,10 @@ _POOL_FIELDS = (
         "dependencies",
         ListOf(PROBE, least=0, most=16),
         "Probes of what all upstreams need: they can only veto an automatic switch.",
-        [],
+        (),
     ),
     Field("confirm", CONFIRM, "How it is proven which upstream nginx uses. Recommended."),
-    Field("notify", ListOf(NAME, least=0), "Names of the notifiers that are told.", []),
+    Field("notify", ListOf(NAME, least=0), "Names of the notifiers that are told.", ()),
 )
 
 POOL = Section(

@@ -1,5 +1,6 @@
 """Schema and reference are what the table gives, and agree with the parser."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 import yaml
 
 from healthguard.assembly import build_probers
-from healthguard.config import load
+from healthguard.config import DaemonSettings, load, table
 from healthguard.config.generate import SCHEMA_FILE, put_reference, reference, schema, schema_text
 from healthguard.core.model import BakePolicy, HealthPolicy, RollbackPolicy
+from healthguard.nginx.settings import NginxSettings
 from healthguard.probes import Shared
 
 ROOT = Path(__file__).parents[2]
@@ -108,6 +110,25 @@ def test_a_file_with_every_key_fits_schema_and_parser() -> None:
     assert (web.mode_bake, web.mode_steady, web.stable) == ("auto", "propose", "a")
     assert [each.require for each in app.upstreams.values()] == [2, 0]
     assert list(config.pools["app"].probes["blue"]) == ["deep", "http", "port"]
+
+
+def test_no_field_of_the_settings_keeps_its_default_there() -> None:
+    config = load(EVERY_KEY)
+    app = config.pools["app"].policy
+    for made in (config.nginx, config.daemon, app.health, app.rollback, app.bake):
+        for field in dataclasses.fields(made):
+            assert getattr(made, field.name) != field.default, field.name
+
+
+def test_the_defaults_are_those_of_the_dataclasses() -> None:
+    for section, data in (
+        (table.NGINX, NginxSettings),
+        (table.DAEMON, DaemonSettings),
+        (table.HEALTH, HealthPolicy),
+        (table.ROLLBACK, RollbackPolicy),
+        (table.BAKE, BakePolicy),
+    ):
+        assert section.make(section.fill({})) == data()
 
 
 def test_that_file_leaves_no_key_out() -> None:
