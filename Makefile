@@ -24,9 +24,9 @@ floor: setup  ## as many tests must pass from now on as in the last good run of 
 	@.venv/bin/python -m tests.suite floor
 
 lint: setup  ## ruff, mypy, import-linter
-	.venv/bin/ruff check healthguard tests bench
-	.venv/bin/ruff format --check healthguard tests bench
-	.venv/bin/mypy healthguard
+	.venv/bin/ruff check healthguard packaging tests bench
+	.venv/bin/ruff format --check healthguard packaging tests bench
+	.venv/bin/mypy healthguard packaging/makers
 	.venv/bin/lint-imports
 
 bench:  ## compares with HAProxy and plain nginx, writes docs/benchmarks.md

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from makers.catalogue import entries
 
 from healthguard.cli import entry
-from healthguard.cli.catalogue import entries
 from tests.docs.commands import commands, filled
 from tests.support.world import World
 

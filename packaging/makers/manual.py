@@ -1,6 +1,6 @@
 """The manual pages, written from the verbs and from the table of the configuration.
 
-``python -m healthguard.cli.manual healthguard.8|healthguard.yaml.5``
+``PYTHONPATH=packaging python -m makers.manual healthguard.8|healthguard.yaml.5``
 """
 
 import re
@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 
 from healthguard import __version__
-from healthguard.cli.catalogue import Argument, Entry, entries, exit_codes, general
 from healthguard.config.generate import reference
+from makers.catalogue import Argument, Entry, entries, exit_codes, general
 
 _FILES = (
     ("/etc/healthguard/healthguard.yaml", "the configuration, see healthguard.yaml(5)"),

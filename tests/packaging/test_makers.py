@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from makers import completion, manual
+from makers.catalogue import entries
 
-from healthguard.cli import completion, manual
-from healthguard.cli.catalogue import entries
 from healthguard.cli.entry import VERBS
 
 

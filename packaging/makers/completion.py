@@ -1,12 +1,12 @@
 """Completion scripts for bash, zsh and fish, written from the verbs themselves.
 
-``python -m healthguard.cli.completion bash|zsh|fish``
+``PYTHONPATH=packaging python -m makers.completion bash|zsh|fish``
 """
 
 import sys
 from collections.abc import Callable, Iterable
 
-from healthguard.cli.catalogue import Argument, Entry, entries, general
+from makers.catalogue import Argument, Entry, entries, general
 
 # Pools are asked of the daemon: without one there is nothing to complete, and no error.
 _POOLS = (

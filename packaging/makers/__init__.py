@@ -1,0 +1,1 @@
+"""Files of the package that are made from the command line: completions and manual pages."""
