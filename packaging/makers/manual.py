@@ -95,9 +95,9 @@ def _configuration() -> Iterator[str]:
     yield ".SH DESCRIPTION"
     yield _text(
         "YAML, read strictly: unknown and duplicate keys, wrong types and contradictions are "
-        "refused, all of them at once, each with file and line. Durations are a whole number "
-        "and a unit: `500ms`, `2s`, `5m`, `1h`. `healthguard check` validates the file and what "
-        "it says against this host; `healthguard reload --wait` makes the daemon use it; "
+        "refused, all of them at once, each with file and line. Durations are whole numbers "
+        "with a unit: `500ms`, `90s`, `1h30m`, `1d`. `healthguard check` validates the file and "
+        "what it says against this host; `healthguard reload --wait` makes the daemon use it; "
         "`healthguard init` writes a first one from the nginx of this host."
     )
     yield ".PP"
