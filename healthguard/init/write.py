@@ -1,11 +1,12 @@
 """Writing a plan to the disk, all of it or nothing."""
 
 import os
-import secrets
 import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+
+from healthguard.machine.files import write_atomic
 
 _TEST_S = 30.0
 
@@ -68,20 +69,12 @@ def _missing_folders(paths: list[Path]) -> list[Path]:
 
 
 def _replace(path: Path, data: bytes, old: tuple[bytes, os.stat_result] | None) -> None:
-    # The name begins with a dot: no include pattern of nginx finds it meanwhile.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(old[1].st_mode & 0o7777 if old else 0o644)
-        if old and (old[1].st_uid, old[1].st_gid) != (os.geteuid(), os.getegid()):
-            os.chown(temporary, old[1].st_uid, old[1].st_gid)
-        temporary.rename(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    if old is None:
+        write_atomic(path, data, mode=0o644)
+    else:
+        kept = old[1]
+        mode, owner = kept.st_mode & 0o7777, (kept.st_uid, kept.st_gid)
+        write_atomic(path, data, mode=mode, owner=owner)
 
 
 def _undo(

@@ -1,9 +1,9 @@
 """Durable JSON documents, one per pool: what must survive a restart, a full disk, a power loss.
 
-A save is a temporary file, fsync, rename, fsync of the folder: after a crash the file is the
-old or the new one, never a torn one.  When the state folder cannot take it in time (full,
-read-only, stuck), the document goes to the fallback folder, which a reboot forgets, and the
-caller is told ``durable=False``.  Every document carries a counter; loading takes the higher.
+After a crash a file is the old or the new one, see ``machine.files``.  When the state folder
+cannot take it in time (full, read-only, stuck), the document goes to the fallback folder, which a
+reboot forgets, and the caller is told ``durable=False``.  Every document carries a counter;
+loading takes the higher.
 """
 
 import asyncio
@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from healthguard.machine.files import write_atomic
 
 VERSION = 1
 _MAX_BYTES = 16 * 1024 * 1024
@@ -184,65 +186,12 @@ def _resolve(future: "asyncio.Future[str]", problem: str) -> None:
 # --------------------------------------------------------------- files
 
 
-def write_atomic(path: Path, data: bytes, mode: int = 0o640, folder_mode: int = 0o750) -> None:
-    """Replace ``path`` so that a crash leaves the old or the new content. Raises OSError.
-
-    A missing folder is made.  Only one writer per path at a time.
-    """
-    make_folder(path.parent, folder_mode)
-    temporary = path.with_name(f".{path.name}.tmp")
-    # A left-over may belong to somebody else: remove it, do not write into it.
-    temporary.unlink(missing_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(temporary, flags, mode)
-    try:
-        try:
-            os.fchmod(handle, mode)  # whatever the umask says
-            _write_all(handle, data)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        temporary.rename(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    sync_folder(path.parent)
-
-
-def make_folder(folder: Path, mode: int = 0o750) -> None:
-    """Create ``folder`` with ``mode`` when it is missing; an existing one keeps its mode."""
-    try:
-        folder.mkdir(mode=mode, parents=True)
-    except FileExistsError:
-        if not folder.is_dir():
-            raise
-        return
-    folder.chmod(mode)
-    sync_folder(folder.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` survive a power loss."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def default_fallback(environ: Mapping[str, str] = os.environ) -> Path | None:
     """The runtime folder systemd gave us, else /run/healthguard; None if we may not write there."""
     given = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
     folder = Path(given or "/run/healthguard")
     nearest = folder if folder.exists() else folder.parent
     return folder if os.access(nearest, os.W_OK | os.X_OK) else None
-
-
-def _write_all(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
 
 
 def _file_name(pool: str) -> str:

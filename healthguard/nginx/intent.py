@@ -7,13 +7,12 @@ to /run, which a reboot empties: ``durable`` is then False.
 
 import contextlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from healthguard.core.model import Done
-from healthguard.nginx.link import sync_folder
+from healthguard.machine.files import write_atomic
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +68,12 @@ class Intents:
 
 
 def _write(path: Path, text: bytes) -> bool:
-    """Temporary file, fsync, rename, fsync of the folder: after a crash the old or the new one."""
-    temporary = path.with_name(f".{path.name}.new")
+    """True if it survives a power loss."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
+        write_atomic(path, text, mode=0o600, folder_mode=0o700)
     except OSError:
         return False
-    return sync_folder(path.parent)
+    return True
 
 
 def _forget(path: Path) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from healthguard.core.model import LinkFact
+from healthguard.machine.files import sync_folder
 from healthguard.nginx.settings import PoolFiles
 
 _EXCHANGE = 2
@@ -130,7 +131,8 @@ def exchange(pool: PoolFiles, fresh: Fresh, expected: str, inode: int = 0) -> Tr
         discard(fresh)
         return Trouble(f"{link} was moved by another hand; it is left as it was", moved=True)
     discard(fresh)
-    sync_folder(link.parent)
+    with contextlib.suppress(OSError):  # moved it is; that it stays, the disk would not promise
+        sync_folder(link.parent)
     return None
 
 
@@ -144,21 +146,6 @@ def swap(pool: PoolFiles, expected: str, to: str, inode: int = 0) -> Trouble | N
     """Move the link from upstream ``expected`` to ``to``, or say why not."""
     fresh = make_fresh(pool, to)
     return fresh if isinstance(fresh, Trouble) else exchange(pool, fresh, expected, inode)
-
-
-def sync_folder(folder: Path) -> bool:
-    """Make names in ``folder`` survive a power loss; False if the disk would not promise it."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        os.fsync(descriptor)
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
 
 
 def clean_leftovers(pool: PoolFiles) -> tuple[Path, ...]:

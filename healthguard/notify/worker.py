@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from healthguard.machine.store import write_atomic
+from healthguard.machine.files import write_atomic
 from healthguard.notify import compose, launch
 from healthguard.notify.outbox import Batch, Outbox, Outcome, Patience, wants
 from healthguard.notify.spec import Message, Notifier, Sent

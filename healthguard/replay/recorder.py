@@ -24,6 +24,7 @@ from typing import NamedTuple
 from healthguard import __version__, core
 from healthguard.core.events import Command, Event, Restored
 from healthguard.core.state import State
+from healthguard.machine.files import write_atomic
 from healthguard.replay.record import Encoder, Header, header_line
 
 POOL_BYTES = 64 << 20  # compressed, per pool
@@ -266,18 +267,9 @@ class _Track:
 
 def _compress(path: Path) -> None:
     """``path`` as .gz beside it, complete or not at all."""
-    final = path.with_name(path.name + ".gz")
-    spare = final.with_name(final.name + ".tmp")
-    handle = os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, MODE)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(gzip.compress(path.read_bytes(), 6, mtime=0))
-            out.flush()
-            os.fsync(out.fileno())
-        spare.rename(final)
-    except OSError:
-        spare.unlink(missing_ok=True)
-        raise
+    write_atomic(
+        path.with_name(path.name + ".gz"), gzip.compress(path.read_bytes(), 6, mtime=0), MODE
+    )
     path.unlink()
 
 

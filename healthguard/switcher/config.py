@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from healthguard.machine.store import write_atomic
+from healthguard.machine.files import write_atomic
 from healthguard.nginx.settings import NginxSettings, PoolFiles
 
 COPY_NAME = "last-valid.yaml"

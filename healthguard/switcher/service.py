@@ -21,7 +21,8 @@ import sdnotify  # type: ignore[import-untyped]
 
 from healthguard.config import ConfigError, load
 from healthguard.core.codes import Code
-from healthguard.machine.store import Store, make_folder
+from healthguard.machine.files import make_folder
+from healthguard.machine.store import Store
 from healthguard.machine.unixsock import Listening, SocketError, listen_on
 from healthguard.nginx.ports import Switcher
 from healthguard.nginx.settings import NginxSettings, PoolFiles

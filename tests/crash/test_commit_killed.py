@@ -33,9 +33,12 @@ MOMENTS = [
     ("fsync", 3),
     ("fsync", 4),
     ("fsync", 5),
+    ("fsync", 6),
     ("unlink", 1),
     ("unlink", 2),
     ("unlink", 3),
+    ("unlink", 4),
+    ("unlink", 5),
     ("pidfd_send_signal", 1),
 ]
 WAITING = [20, 30, 45, 60]  # turns of the loop, most of them while the workers are watched
@@ -160,9 +163,11 @@ async def test_killed_while_it_watches(box: NginxSandbox, turn: int, marked: boo
     pytest.fail("it was never killed")
 
 
-@pytest.mark.parametrize("call", ["renameat2", "unlink", "pidfd_send_signal"])
+# The first unlink comes before the intent is on disk.
+@pytest.mark.parametrize("call", ["renameat2:when=1", "unlink:when=2", "pidfd_send_signal:when=1"])
 async def test_killed_at_each_change_with_marker(box: NginxSandbox, call: str) -> None:
-    outcome = await killed_and_recovered(box, f"{call}:signal=KILL:when=1", marked=True)
+    name, when = call.split(":")
+    outcome = await killed_and_recovered(box, f"{name}:signal=KILL:{when}", marked=True)
     assert outcome == "undone"
 
 

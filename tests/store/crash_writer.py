@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from healthguard.machine.store import write_atomic
+from healthguard.machine.files import write_atomic
 
 if __name__ == "__main__":
     write_atomic(Path(sys.argv[1]), sys.argv[2].encode() * int(sys.argv[3]))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.machine.store import Saved, Store, default_fallback, write_atomic
+from healthguard.machine.files import write_atomic
+from healthguard.machine.store import Saved, Store, default_fallback
 from tests.support.eventually import eventually_async
 
 
