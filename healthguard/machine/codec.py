@@ -1,7 +1,7 @@
 """Frozen data to JSON-ready values and back, by the types themselves. Nothing is lost."""
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -9,8 +9,17 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 T = TypeVar("T")
 
 
+class Misfit(ValueError):
+    """A value that is not what was encoded. ``place``: where in it; ``problem``: what is wrong."""
+
+    def __init__(self, place: str, problem: str) -> None:
+        super().__init__(f"{place}: {problem}")
+        self.place = place
+        self.problem = problem
+
+
 def encode(value: object) -> Any:
-    """``value`` as dicts, lists and scalars."""
+    """``value`` as dicts, lists and scalars. Fields keep their order."""
     if is_dataclass(value) and not isinstance(value, type):
         return {item.name: encode(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, Mapping):
@@ -20,12 +29,13 @@ def encode(value: object) -> Any:
     return value
 
 
-def decode(kind: type[T], raw: object) -> T:
+def decode(kind: type[T], raw: object, *, strict: bool = False) -> T:
     """The ``kind`` that ``raw`` was encoded from. Missing fields take their defaults.
 
-    Raises ValueError, naming the place, for anything that does not fit.
+    Unknown fields, of a newer version perhaps, are passed over; ``strict`` refuses them.
+    Raises Misfit for anything that does not fit.
     """
-    value: T = _decode(kind, raw, kind.__name__)
+    value: T = _decode(kind, raw, kind.__name__, strict)
     return value
 
 
@@ -34,46 +44,55 @@ def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _decode(kind: Any, raw: Any, place: str) -> Any:
+def _decode(kind: Any, raw: Any, place: str, strict: bool) -> Any:
     origin = get_origin(kind)
     if origin in (Union, UnionType):
         if raw is None and NoneType in get_args(kind):
             return None
-        return _decode(next(k for k in get_args(kind) if k is not NoneType), raw, place)
+        return _decode(next(k for k in get_args(kind) if k is not NoneType), raw, place, strict)
     if is_dataclass(kind):
-        return _object(kind, raw, place)
+        return _object(kind, raw, place, strict)
     if origin is tuple:
-        return _tuple(get_args(kind), raw, place)
+        return _tuple(get_args(kind), raw, place, strict)
+    if origin is list:
+        return list(_tuple((get_args(kind)[0], ...), raw, place, strict))
     if origin is not None and issubclass(origin, Mapping):
         if not isinstance(raw, Mapping):
-            raise ValueError(f"{place}: expected an object")
+            raise Misfit(place, "expected an object")
         inner = get_args(kind)[1]
-        return {key: _decode(inner, each, f"{place}.{key}") for key, each in raw.items()}
+        return {key: _decode(inner, each, f"{place}.{key}", strict) for key, each in raw.items()}
     if kind is object or kind is Any:
         return raw
     if not isinstance(raw, kind) or (kind is int and isinstance(raw, bool)):
-        raise ValueError(f"{place}: expected {kind.__name__}, found {type(raw).__name__}")
+        raise Misfit(place, f"expected {kind.__name__}, found {type(raw).__name__}")
     return raw
 
 
-def _object(kind: Any, raw: Any, place: str) -> Any:
+def _object(kind: Any, raw: Any, place: str, strict: bool) -> Any:
     if not isinstance(raw, Mapping):
-        raise ValueError(f"{place}: expected an object")
+        raise Misfit(place, "expected an object")
     hints = _hints(kind)
     known = {name: each for name, each in raw.items() if name in hints}
+    if strict and len(known) < len(raw):
+        raise Misfit(place, f"unknown field {min(raw.keys() - known.keys())[:80]!r}")
+    found = {n: _decode(hints[n], each, f"{place}.{n}", strict) for n, each in known.items()}
     try:
-        return kind(
-            **{name: _decode(hints[name], each, f"{place}.{name}") for name, each in known.items()}
-        )
-    except TypeError as problem:
-        raise ValueError(f"{place}: {problem}") from problem
+        return kind(**found)
+    except TypeError:
+        raise Misfit(place, f"field {_missing(kind, found)!r} is missing") from None
 
 
-def _tuple(inner: tuple[Any, ...], raw: Any, place: str) -> Any:
+def _missing(kind: Any, found: Mapping[str, Any]) -> str:
+    """The first field that has no default and was not given."""
+    needed = (f for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING)
+    return next(item.name for item in needed if item.name not in found)
+
+
+def _tuple(inner: tuple[Any, ...], raw: Any, place: str, strict: bool) -> Any:
     if not isinstance(raw, list | tuple):
-        raise ValueError(f"{place}: expected a list")
+        raise Misfit(place, "expected a list")
     if len(inner) == 2 and inner[1] is Ellipsis:
-        return tuple(_decode(inner[0], each, f"{place}[{n}]") for n, each in enumerate(raw))
+        return tuple(_decode(inner[0], e, f"{place}[{n}]", strict) for n, e in enumerate(raw))
     if len(inner) != len(raw):
-        raise ValueError(f"{place}: expected {len(inner)} items, found {len(raw)}")
-    return tuple(_decode(kind, each, place) for kind, each in zip(inner, raw, strict=True))
+        raise Misfit(place, f"expected {len(inner)} items, found {len(raw)}")
+    return tuple(_decode(kind, e, place, strict) for kind, e in zip(inner, raw, strict=True))

@@ -8,10 +8,11 @@ to /run, which a reboot empties: ``durable`` is then False.
 import contextlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from healthguard.core.model import Done
+from healthguard.machine.codec import decode, encode
 from healthguard.machine.files import write_atomic
 
 
@@ -40,7 +41,7 @@ class Intents:
 
     def write(self, intent: Intent) -> bool:
         """Save it; False if it could not be made to survive a power loss."""
-        text = json.dumps(_plain(intent), sort_keys=True).encode()
+        text = json.dumps(encode(intent), sort_keys=True).encode()
         main, fallback = self._folders
         if _write(self._path(main, intent.pool), text):
             _forget(self._path(fallback, intent.pool))
@@ -83,18 +84,6 @@ def _forget(path: Path) -> None:
 
 def _read(path: Path) -> Intent | None:
     try:
-        data = json.loads(path.read_bytes())
-        done = data.pop("done", None)
-        if set(data) != {each.name for each in fields(Intent)} - {"done"}:
-            return None
-        data["workers"] = tuple((int(pid), int(start)) for pid, start in data["workers"])
-        return Intent(**data, done=Done(**done) if done else None)
-    except (OSError, ValueError, TypeError, AttributeError):
+        return decode(Intent, json.loads(path.read_bytes()), strict=True)
+    except (OSError, ValueError, RecursionError):
         return None
-
-
-def _plain(intent: Intent) -> dict[str, object]:
-    plain = asdict(replace(intent, done=None))
-    if intent.done is not None:
-        plain["done"] = {**asdict(intent.done), "timings_ms": dict(intent.done.timings_ms)}
-    return plain

@@ -2,8 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from healthguard import __version__
 from healthguard.core.moments import iso
@@ -32,10 +31,6 @@ class Notice:
     release: str = ""
     event_id: str = ""
     moment: bool = False
-
-    def document(self) -> dict[str, Any]:
-        """For the disk."""
-        return asdict(self)
 
 
 def message(notice: Notice, host: str, more: str = "") -> Message:

@@ -2,9 +2,10 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from healthguard.machine.codec import decode, encode
 from healthguard.notify.levels import LEVELS, RESOLVED
 from healthguard.notify.spec import Message, Notifier, Sent
 
@@ -27,18 +28,18 @@ class Patience:
 
 @dataclass(slots=True)
 class _Waiting:
-    message: Message
     since_ms: int
-    tries: int = 0
+    tries: int
+    message: Message
 
 
 @dataclass(slots=True)
 class _Track:
     """One notifier's waiting messages. ``due_ms``: not before then; ``fails``: in a row."""
 
-    waiting: list[_Waiting]
     due_ms: int = 0
     fails: int = 0
+    waiting: list[_Waiting] = field(default_factory=list)
     busy: bool = False
 
 
@@ -70,8 +71,8 @@ class Outbox:
 
     def add(self, notifier: str, message: Message, now: int) -> Outcome | None:
         """Queue it; where there is no room left, the oldest goes and is reported."""
-        track = self._tracks.setdefault(notifier, _Track([]))
-        track.waiting.append(_Waiting(message, now))
+        track = self._tracks.setdefault(notifier, _Track())
+        track.waiting.append(_Waiting(now, 0, message))
         if len(track.waiting) <= self._patience.most:
             return None
         del track.waiting[0]
@@ -144,27 +145,15 @@ class Outbox:
 
     def document(self) -> dict[str, Any]:
         """For the disk."""
-        return {
-            name: {
-                "due_ms": track.due_ms,
-                "fails": track.fails,
-                "waiting": [
-                    {"since_ms": e.since_ms, "tries": e.tries, "message": asdict(e.message)}
-                    for e in track.waiting
-                ],
-            }
-            for name, track in self._tracks.items()
-            if track.waiting
-        }
+        kept = {name: encode(track) for name, track in self._tracks.items() if track.waiting}
+        for row in kept.values():
+            del row["busy"]  # nobody is after a restart
+        return kept
 
     def restore(self, document: Mapping[str, Any]) -> None:
-        """From the disk. Raises KeyError, TypeError, ValueError for what is not ours."""
+        """From the disk. Raises ValueError for what is not ours."""
         for name, row in document.items():
-            waiting = [
-                _Waiting(Message(**each["message"]), int(each["since_ms"]), int(each["tries"]))
-                for each in row["waiting"]
-            ]
-            self._tracks[name] = _Track(waiting, int(row["due_ms"]), int(row["fails"]))
+            self._tracks[name] = decode(_Track, row)
 
 
 def _batch(notifier: Notifier, waiting: list[_Waiting]) -> Batch:

@@ -23,7 +23,7 @@ class Notifier:
     kind: str
     settings: Mapping[str, object]
     secrets: Mapping[str, Secret]
-    levels: frozenset[str]
+    levels: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

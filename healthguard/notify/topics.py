@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from healthguard.core.durations import shown
+from healthguard.machine.codec import decode, encode
 from healthguard.notify import notice as notices
 from healthguard.notify.compose import LOST
 from healthguard.notify.levels import HOLD, LATCH
@@ -181,34 +182,17 @@ class Topics:
 
     def document(self) -> list[dict[str, Any]]:
         """For the disk."""
-        return [
-            {
-                "pool": pool,
-                "topic": name,
-                "now": topic.now.document() if topic.now else None,
-                "told": topic.told.document() if topic.told else None,
-                "since_ms": topic.since_ms,
-                "times_ms": topic.times_ms,
-                "untold": topic.untold,
-                "reminders": topic.reminders,
-                "remind_ms": topic.remind_ms,
-            }
-            for (pool, name), topic in self._all.items()
-        ]
+        rows = []
+        for (pool, name), topic in self._all.items():
+            row = encode(topic)
+            del row["words"]  # of an end, which is told at once
+            rows.append({"pool": pool, "topic": name, **row})
+        return rows
 
     def restore(self, rows: list[Mapping[str, Any]]) -> None:
-        """From the disk. Raises KeyError, TypeError for what is not ours."""
+        """From the disk. Raises KeyError, TypeError, ValueError for what is not ours."""
         for row in rows:
-            topic = Topic(
-                now=Notice(**row["now"]) if row["now"] else None,
-                told=Notice(**row["told"]) if row["told"] else None,
-                since_ms=int(row["since_ms"]),
-                times_ms=[int(each) for each in row["times_ms"]],
-                untold=int(row["untold"]),
-                reminders=int(row["reminders"]),
-                remind_ms=int(row["remind_ms"]),
-            )
-            self._all[str(row["pool"]), str(row["topic"])] = topic
+            self._all[str(row["pool"]), str(row["topic"])] = decode(Topic, row)
 
 
 def _same(one: Notice, other: Notice | None) -> bool:

@@ -26,9 +26,7 @@ from healthguard.switcher.wire import (
     WireError,
     decode_answer,
     encode_request,
-    load_done,
-    load_recovered,
-    load_test,
+    load,
 )
 
 GATE = "switcher_unavailable"
@@ -81,7 +79,7 @@ class SocketSwitcher:
         """Test everything a switch needs; trouble with the switcher is a closed gate."""
         try:
             answer = await self._ask(Prepare(pool, upstream), self._prepare_s)
-            return load_test(answer.get("test"))
+            return load(PrepareFact, answer.get("test"))
         except (_Unreachable, _Broken, _Refusal, WireError) as err:
             return PrepareFact(self._now(), ticket=None, gate=GATE, message=str(err))
 
@@ -89,7 +87,7 @@ class SocketSwitcher:
         """Carry it out.  ``outcome`` "" with ``recovered``: unknown, to be settled by looking."""
         try:
             answer = await self._ask(order, self._commit_s)
-            return load_done(answer.get("done"))
+            return load(Done, answer.get("done"))
         except (_Unreachable, _Refusal) as err:
             return Done(REFUSED, gate=GATE, message=str(err))
         except (_Broken, WireError) as err:
@@ -134,7 +132,7 @@ class SocketSwitcher:
         """The remembered result; else what reconcile makes of it.  _Refusal: neither knows."""
         try:
             answer = await self._ask(Result(switch_id), left_s)
-            return load_recovered(answer.get("recovered")).done
+            return load(Recovered, answer.get("recovered")).done
         except _Refusal as err:
             for item in await self._reconcile(left_s):
                 if item.switch_id == switch_id:
@@ -146,7 +144,7 @@ class SocketSwitcher:
         items = answer.get("recovered")
         if not isinstance(items, list):
             raise WireError("not the result of a reconcile")
-        return tuple(load_recovered(item) for item in items)
+        return tuple(load(Recovered, item) for item in items)
 
     # ----------------------------------------------------------- one request, one answer
 

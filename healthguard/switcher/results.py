@@ -3,9 +3,10 @@
 from collections import OrderedDict
 from dataclasses import replace
 
+from healthguard.machine.codec import encode
 from healthguard.machine.store import Store
 from healthguard.nginx.ports import Recovered
-from healthguard.switcher.wire import WireError, dump_recovered, load_recovered
+from healthguard.switcher.wire import WireError, load
 
 KEEP = 64
 _NAME = "switches"
@@ -24,7 +25,7 @@ class Results:
         self.problem = loaded.problem
         for item in (loaded.document or {}).get("ends", []):
             try:
-                end = load_recovered(item)
+                end = load(Recovered, item)
             except WireError:
                 continue
             self._ends[end.switch_id] = end
@@ -47,7 +48,7 @@ class Results:
         self._ends.move_to_end(end.switch_id)
         while len(self._ends) > KEEP:
             self._ends.popitem(last=False)
-        document = {"ends": [dump_recovered(each) for each in self._ends.values()]}
+        document = {"ends": [encode(each) for each in self._ends.values()]}
         self.problem = (await self._store.save(_NAME, document)).problem
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from healthguard.core.events import Commit
 from healthguard.core.model import REFUSED, Done
+from healthguard.machine.codec import encode
 from healthguard.nginx.ports import Recovered, Switcher
 from healthguard.nginx.settings import NginxSettings, PoolFiles
 from healthguard.switcher import wire as wire
@@ -169,12 +170,12 @@ class SwitcherServer:
             case wire.Prepare(pool=pool, upstream=upstream):
                 return await self._prepare(pool, upstream)
             case wire.Result(switch_id=switch_id):
-                return {"recovered": wire.dump_recovered(await self._result(switch_id))}
+                return {"recovered": encode(await self._result(switch_id))}
             case wire.Reconcile():
                 items = await asyncio.shield(self._start(self._reconcile()))
-                return {"recovered": [wire.dump_recovered(each) for each in items]}
+                return {"recovered": [encode(each) for each in items]}
             case Commit():
-                return {"done": wire.dump_done((await self._commit(request, gone)).done)}
+                return {"done": encode((await self._commit(request, gone)).done)}
 
     # ----------------------------------------------------------- the verbs
 
@@ -182,7 +183,7 @@ class SwitcherServer:
         switcher = self._switcher()
         self._must_know(pool, upstream)
         async with self._test:
-            return {"test": wire.dump_test(await switcher.prepare(pool, upstream))}
+            return {"test": encode(await switcher.prepare(pool, upstream))}
 
     async def _commit(self, order: Commit, gone: Gone) -> Recovered:
         """The same id again joins the one under way, or gets the remembered end."""

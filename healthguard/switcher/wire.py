@@ -7,16 +7,16 @@ answers leniently, so that a daemon and a switcher of neighbouring versions unde
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from healthguard.core.events import Commit
-from healthguard.core.model import Done, Instant, PrepareFact
-from healthguard.nginx.ports import Recovered
+from healthguard.machine import codec
 
 MAX_LINE = 64 * 1024  # of a request; answers are made by root and may be longer
 MAX_ANSWER = 1024 * 1024
 MAX_ID = 200
+T = TypeVar("T")
 
 
 class WireError(ValueError):
@@ -58,23 +58,6 @@ _VERBS: Mapping[str, type[Any]] = {
     "ping": Ping,
 }
 _NAMES = {kind: verb for verb, kind in _VERBS.items()}
-_TEXT: tuple[type, ...] = (str,)
-_OPTIONAL = frozenset({"force"})
-_KINDS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
-    "prepare": {"pool": _TEXT, "upstream": _TEXT},
-    "commit": {
-        "switch_id": _TEXT,
-        "pool": _TEXT,
-        "ticket": _TEXT,
-        "origin": (str, type(None)),
-        "to": _TEXT,
-        "undo_unclear": (bool,),
-        "force": (bool,),
-    },
-    "reconcile": {},
-    "result": {"switch_id": _TEXT},
-    "ping": {},
-}
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
@@ -84,35 +67,40 @@ def encode(message: Mapping[str, Any]) -> bytes:
 
 def encode_request(request: Request) -> bytes:
     """One line asking for ``request``."""
-    return encode({"do": _NAMES[type(request)], **asdict(request)})
+    return encode({"do": _NAMES[type(request)], **codec.encode(request)})
 
 
 def decode_request(line: bytes) -> Request:
-    """Strictly: nothing missing, unknown or of a wrong type. WireError names the first fault."""
+    """Strictly: nothing missing, unknown or of a wrong type. WireError names a fault."""
     message = _object(line)
     verb = message.pop("do", None)
     if not isinstance(verb, str) or verb not in _VERBS:
         raise WireError(f'"do" must be one of: {", ".join(_VERBS)}')
-    kinds = _KINDS[verb]
-    unknown = sorted(set(message) - set(kinds))
-    if unknown:
-        raise WireError(f"{verb}: unknown field {unknown[0][:80]!r}")
-    for name, kind in kinds.items():
-        if name not in message and name in _OPTIONAL:
-            continue
-        if name not in message:
-            raise WireError(f"{verb}: field {name!r} is missing")
-        if not isinstance(message[name], kind):
-            raise WireError(f"{verb}: field {name!r} has the wrong type")
-        if name == "switch_id" and not 0 < len(message[name]) <= MAX_ID:
-            raise WireError(f"{verb}: field {name!r} must have 1 to {MAX_ID} characters")
-    request: Request = _VERBS[verb](**message)
+    try:
+        request: Request = codec.decode(_VERBS[verb], message, strict=True)
+    except codec.Misfit as misfit:
+        raise WireError(f"{verb}: {_fault(misfit)}") from None
+    if isinstance(request, Commit | Result) and not 0 < len(request.switch_id) <= MAX_ID:
+        raise WireError(f"{verb}: field 'switch_id' must have 1 to {MAX_ID} characters")
     return request
+
+
+def _fault(misfit: codec.Misfit) -> str:
+    _, _, field = misfit.place.partition(".")
+    return f"field {field!r} has the wrong type" if field else misfit.problem
 
 
 def decode_answer(line: bytes) -> dict[str, Any]:
     """Any JSON object. WireError for anything else."""
     return _object(line)
+
+
+def load(kind: type[T], value: object) -> T:
+    """What ``codec.encode`` made of a ``kind``, inside an answer; WireError."""
+    try:
+        return codec.decode(kind, value)
+    except codec.Misfit as misfit:
+        raise WireError(f"not what a switcher answers: {misfit}") from None
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -123,80 +111,3 @@ def _object(line: bytes) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise WireError("not a JSON object")
     return message
-
-
-# --------------------------------------------------------------- the values inside
-
-
-def dump_test(fact: PrepareFact) -> dict[str, Any]:
-    """JSON-ready."""
-    return asdict(fact)
-
-
-def load_test(value: object) -> PrepareFact:
-    """The opposite of ``dump_test``; WireError."""
-    item = _fields(value)
-    try:
-        at = item["at"]
-        return PrepareFact(
-            at=Instant(int(at["boot_ms"]), int(at["wall_ms"])),
-            ticket=None if item["ticket"] is None else str(item["ticket"]),
-            gate=str(item.get("gate", "")),
-            message=str(item.get("message", "")),
-            stamp=str(item.get("stamp", "")),
-            took_ms=int(item.get("took_ms", 0)),
-        )
-    except (KeyError, TypeError, ValueError):
-        raise WireError("not the result of a prepare") from None
-
-
-def dump_done(done: Done) -> dict[str, Any]:
-    """JSON-ready."""
-    plain = {item.name: getattr(done, item.name) for item in fields(done)}
-    return {**plain, "timings_ms": dict(done.timings_ms)}
-
-
-def load_done(value: object) -> Done:
-    """The opposite of ``dump_done``; WireError."""
-    item = _fields(value)
-    try:
-        timings = {str(name): int(ms) for name, ms in dict(item.get("timings_ms", {})).items()}
-        return Done(
-            outcome=str(item["outcome"]),
-            gate=str(item.get("gate", "")),
-            message=str(item.get("message", "")),
-            confirm=str(item.get("confirm", "")),
-            timings_ms=timings,
-            durable=bool(item.get("durable", True)),
-            link=str(item.get("link", "")),
-            master=str(item.get("master", "")),
-            recovered=bool(item.get("recovered", False)),
-        )
-    except (KeyError, TypeError, ValueError):
-        raise WireError("not the result of a commit") from None
-
-
-def dump_recovered(item: Recovered) -> dict[str, Any]:
-    """JSON-ready."""
-    return {
-        "switch_id": item.switch_id,
-        "pool": item.pool,
-        "to": item.to,
-        "done": dump_done(item.done),
-    }
-
-
-def load_recovered(value: object) -> Recovered:
-    """The opposite of ``dump_recovered``; WireError."""
-    item = _fields(value)
-    try:
-        names = (str(item["switch_id"]), str(item["pool"]), str(item["to"]))
-    except KeyError:
-        raise WireError("not a recovered switch") from None
-    return Recovered(*names, done=load_done(item.get("done")))
-
-
-def _fields(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise WireError("not a JSON object")
-    return value

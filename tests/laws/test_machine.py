@@ -23,7 +23,8 @@ from healthguard.core.model import (
     UpstreamPolicy,
 )
 from healthguard.core.pool import begin, step
-from healthguard.machine.codec import decode, encode, load_memory, save_memory
+from healthguard.machine.codec import decode, encode
+from healthguard.machine.memory import load_memory, save_memory
 from healthguard.views.pool import pool_view, ready_view, why_view
 
 from .search import ENDS
