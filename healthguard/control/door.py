@@ -15,8 +15,9 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
+from healthguard.control.access import Access
 from healthguard.control.errors import ApiError
-from healthguard.control.peer import Access, Peer, peer_of
+from healthguard.machine.unixsock import Peer, peer_of
 
 REQUEST_S = 2.0
 ANSWER_S = 2.0

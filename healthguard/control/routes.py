@@ -13,9 +13,9 @@ from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
 from aiohttp.web_request import BaseRequest
 
 from healthguard.control import answers, bodies
+from healthguard.control.access import Access
 from healthguard.control.door import MAX_BODY, Door, json_response
 from healthguard.control.errors import ApiError, unknown
-from healthguard.control.peer import Access
 from healthguard.control.ports import Guard, View
 from healthguard.control.stream import Streams
 from healthguard.core import durations

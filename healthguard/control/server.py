@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from healthguard.control.access import access_for
 from healthguard.control.door import House
-from healthguard.control.peer import access_for
 from healthguard.control.ports import Guard
 from healthguard.control.routes import Api
 from healthguard.machine.unixsock import Listening, SocketError, listen_on

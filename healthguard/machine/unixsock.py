@@ -1,14 +1,26 @@
-"""Making and removing the listening socket without ever taking one away from somebody else."""
+"""Unix sockets: listening without ever taking one away from somebody else, and who is there.
+
+The kernel tells who: what the process was when it connected, or began to listen. Nothing that the
+other end says counts.
+"""
 
 import contextlib
 import errno
 import os
+import pwd
 import socket
 import stat
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from healthguard.core.model import Actor
+
 _LONGEST = 107  # bytes of sockaddr_un.sun_path without its final zero
+_SO_PEERGROUPS = 59  # asm-generic/socket.h; the socket module has no name for it
+_MOST_GROUPS = 65_536  # NGROUPS_MAX
+_CONNECT_S = 1.0
 
 
 class SocketError(Exception):
@@ -90,3 +102,60 @@ def _alive(path: Path) -> bool:
 def _inode(path: Path) -> tuple[int, int]:
     seen = path.lstat()
     return seen.st_dev, seen.st_ino
+
+
+# --------------------------------------------------------------- the other end
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The process at the other end; ``groups`` has its primary and its supplementary ones."""
+
+    pid: int
+    uid: int
+    groups: frozenset[int]
+
+    def actor(self) -> Actor:
+        """For the record. May ask the user database, so call it off the event loop."""
+        try:
+            name = pwd.getpwuid(self.uid).pw_name
+        except (KeyError, OSError):
+            name = str(self.uid)
+        return Actor(user=name, uid=self.uid, pid=self.pid)
+
+
+def peer_of(connection: socket.socket) -> Peer:
+    """The peer of a connected unix socket. OSError when it is gone."""
+    size = struct.calcsize("3i")
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    pid, uid, gid = struct.unpack("3i", raw)
+    return Peer(pid=pid, uid=uid, groups=frozenset({gid, *_supplementary(connection)}))
+
+
+def listener_at(path: Path) -> Peer | None:
+    """Who listens at ``path``; None: nobody does."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(_CONNECT_S)
+        client.connect(os.fspath(path))
+        return peer_of(client)
+    return None
+
+
+def _supplementary(connection: socket.socket) -> Sequence[int]:
+    try:
+        raw = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 1024)
+    except OSError as error:
+        return _many_groups(connection) if error.errno == errno.ERANGE else []
+    return struct.unpack(f"{len(raw) // 4}I", raw)
+
+
+def _many_groups(connection: socket.socket) -> Sequence[int]:
+    """More than 256 groups: Python's getsockopt() has no room for them, the C one has."""
+    import ctypes  # only here: hardly anybody is in so many groups
+
+    buffer = (ctypes.c_uint32 * _MOST_GROUPS)()
+    length = ctypes.c_uint32(ctypes.sizeof(buffer))
+    failed = ctypes.CDLL(None).getsockopt(
+        connection.fileno(), socket.SOL_SOCKET, _SO_PEERGROUPS, buffer, ctypes.byref(length)
+    )
+    return [] if failed else buffer[: length.value // 4]

@@ -6,8 +6,6 @@ confirm, undo; and it leaves the same events.
 
 import asyncio
 import os
-import socket
-import struct
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from healthguard.core.codes import Code
 from healthguard.core.gates import AT_A_LOOK
 from healthguard.core.model import Order, Outcome
 from healthguard.core.names import no_such
+from healthguard.machine.unixsock import Peer, listener_at
 from healthguard.nginx import lock
 from healthguard.nginx.ports import Switcher
 from healthguard.nginx.switch import DISABLE_FILE, InlineSwitcher, read_disable
@@ -58,7 +57,7 @@ def switch(
     problem = _unknown(config, pool, upstream)
     if problem:
         return Outcome(Code.USAGE, "usage", problem)
-    daemon = _daemon_uid(config.daemon.control_socket)
+    daemon = listener_at(config.daemon.control_socket)
     foreign = "" if seams.switcher else _foreign(config, daemon)
     if foreign:
         return Outcome(Code.NO_ACCESS, "forbidden", foreign)
@@ -147,11 +146,11 @@ def _switcher(config: Config) -> Switcher:
     return build_switcher(config)
 
 
-def _foreign(config: Config, daemon: int | None) -> str:
+def _foreign(config: Config, daemon: Peer | None) -> str:
     """Why this user must not act beside the daemon of another: locks and records are per user."""
     if isinstance(config.switcher, Path):
         return ""  # root's own lock, or root's service
-    owner = daemon
+    owner = daemon.uid if daemon else None
     with suppress(OSError):
         owner = config.daemon.state_dir.stat().st_uid if owner is None else owner
     if owner is None or owner == os.geteuid():
@@ -164,16 +163,6 @@ def _unknown(config: Config, pool: str, upstream: str) -> str:
         return no_such("pool", pool, list(config.pools))
     upstreams = list(config.pools[pool].files.upstreams)
     return "" if upstream in upstreams else no_such("upstream", upstream, upstreams)
-
-
-def _daemon_uid(path: Path) -> int | None:
-    """The user of the daemon that listens on its control socket; None: nobody does."""
-    with suppress(OSError), socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(1.0)
-        client.connect(os.fspath(path))
-        raw = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        return int(struct.unpack("3i", raw)[1])
-    return None
 
 
 def _with_warning(outcome: Outcome, warning: str) -> Outcome:

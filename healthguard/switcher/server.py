@@ -7,7 +7,6 @@ import asyncio
 import logging
 import select
 import socket
-import struct
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ from typing import Any
 from healthguard.core.events import Commit
 from healthguard.core.model import REFUSED, Done
 from healthguard.machine.codec import encode
+from healthguard.machine.unixsock import peer_of
 from healthguard.nginx.ports import Recovered, Switcher
 from healthguard.nginx.settings import NginxSettings, PoolFiles
 from healthguard.switcher import wire as wire
@@ -131,13 +131,12 @@ class SwitcherServer:
             writer.transport.abort() if writer.transport.get_write_buffer_size() else writer.close()
 
     def _refusal(self, writer: asyncio.StreamWriter) -> Refused | None:
-        raw = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        pid, uid, _ = struct.unpack("3i", raw)
+        peer = peer_of(writer.get_extra_info("socket"))
         if len(self._handlers) > 4 * MAX_CONNECTIONS:
             raise ConnectionAbortedError  # not even an answer
-        if uid not in self._allowed:
-            self._log.warning("refused uid %d (pid %d)", uid, pid)
-            return Refused("forbidden", f"uid {uid} may not use the switcher")
+        if peer.uid not in self._allowed:
+            self._log.warning("refused uid %d (pid %d)", peer.uid, peer.pid)
+            return Refused("forbidden", f"uid {peer.uid} may not use the switcher")
         if len(self._handlers) > MAX_CONNECTIONS:
             return Refused("busy", f"more than {MAX_CONNECTIONS} connections at once")
         return None

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from healthguard.control.peer import access_for
+from healthguard.control.access import access_for
 from healthguard.control.server import ControlServer
 from tests.control.fakes import RESULT, SECRET, FakeGuard
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.machine.unixsock import SocketError, listen_on
+from healthguard.machine.unixsock import SocketError, listen_on, listener_at, peer_of
 
 
 @pytest.fixture
@@ -92,3 +92,22 @@ def test_at_the_end_only_our_own_socket_is_removed(path: Path) -> None:
     path.with_suffix(".old").rename(path)
     ours.remove()
     assert not path.exists()
+
+
+def test_who_listens_is_told_by_the_kernel(path: Path) -> None:
+    assert listener_at(path) is None
+    with listen_on(path).sock:
+        peer = listener_at(path)
+        assert peer is not None
+        assert (peer.pid, peer.uid) == (os.getpid(), os.geteuid())
+        assert os.getegid() in peer.groups
+    assert listener_at(path) is None, "the file is still there, but nobody listens"
+
+
+def test_who_calls_is_told_by_the_kernel(path: Path) -> None:
+    with listen_on(path).sock as server, socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        accepted, _ = server.accept()
+        with accepted:
+            assert peer_of(accepted).pid == os.getpid()
+            assert peer_of(accepted).groups == {os.getegid(), *os.getgroups()}
