@@ -1,14 +1,14 @@
 """Log lines: readable in colour on a terminal, native entries for journald, JSON otherwise.
 
-structlog takes 60 to 150 ms to import: lines are kept until ``start`` is called, so that the
-first probe need not wait for it.
+Only the console format needs structlog, which takes 60 to 150 ms to import: its lines are kept
+until ``start`` is called, so that the first probe need not wait for it.
 """
 
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from healthguard.telemetry import journal_fields
 from healthguard.telemetry.eventlog import encode
@@ -20,14 +20,7 @@ FORMATS = ("auto", "console", "journal", "json")
 _KEPT = 1_000  # lines, before start
 
 Fields = Mapping[str, object]
-Processed = MutableMapping[str, Any]
-
-
-class Logger(Protocol):
-    """What of structlog's logger is used here."""
-
-    def log(self, level: int, event: str, **fields: object) -> object:
-        """Write one line."""
+Render = Callable[[str, str, Fields], str]  # level, message and fields as one line
 
 
 def choose_format(wanted: str, fd: int, environ: Mapping[str, str]) -> str:
@@ -62,17 +55,17 @@ class Log:
         self.sink = sink
         self._journal = journal if style == "journal" else None
         self._level = LEVELS[level]
-        self._style = style
+        self._render: Render | None = {"json": _json, "journal": _journal}.get(style)
         self._early: deque[tuple[str, str, Fields]] = deque(maxlen=_KEPT)
-        self._logger: Logger | None = None
         self._bridge: _Bridge | None = None
 
     def start(self) -> None:
-        """Import structlog, write what was kept, and take over aiohttp's and asyncio's log."""
-        if self._logger is None:
-            self._logger = _build(self.sink, self._style)
-            while self._early:
-                self.line(*self._early.popleft())
+        """Write what was kept, and take over aiohttp's and asyncio's log."""
+        if self._render is None:
+            self._render = _console()
+        while self._early:
+            self.line(*self._early.popleft())
+        if self._bridge is None:
             self._bridge = _Bridge(self)
 
     def line(self, level: str, message: str, fields: Fields | None = None) -> None:
@@ -81,10 +74,10 @@ class Log:
             return
         if self._journal is not None and self._to_journal(level, message, fields or {}):
             return
-        if self._logger is None:
+        if self._render is None:
             self._early.append((level, message, fields or {}))
             return
-        self._logger.log(LEVELS[level], printable(message), fields=dict(fields or {}))
+        self.sink.write(self._render(level, printable(message), fields or {}))
 
     @property
     def dropped(self) -> int:
@@ -122,50 +115,21 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _build(sink: Sink, style: str) -> Logger:
-    import structlog
-
-    renderers: dict[str, Callable[[Any, str, Processed], str]] = {
-        "json": _json,
-        "journal": _journal,
-        "console": _Console(),
-    }
-    logger: Logger = structlog.wrap_logger(
-        _Lines(sink),
-        wrapper_class=structlog.make_filtering_bound_logger(0),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
-            renderers[style],
-        ],
-    )
-    return logger
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-class _Lines:
-    """What structlog calls at the end: every level is one line to the sink."""
-
-    def __init__(self, sink: Sink):
-        self._sink = sink
-
-    def msg(self, line: str) -> None:
-        self._sink.write(line)
-
-    debug = info = warning = error = critical = msg
-
-
-def _json(_logger: Any, _method: str, line: Processed) -> str:
-    head = {"ts": line["ts"], "level": line["level"], "message": line["event"]}
-    rest = {key: value for key, value in line["fields"].items() if key not in head}
+def _json(level: str, message: str, fields: Fields) -> str:
+    head = {"ts": _now(), "level": level, "message": message}
+    rest = {key: value for key, value in fields.items() if key not in head}
     return encode({**head, **rest}).decode().rstrip("\n")
 
 
-def _journal(_logger: Any, _method: str, line: Processed) -> str:
+def _journal(level: str, message: str, fields: Fields) -> str:
     """Where only our stderr leads to journald, it takes the priority from the prefix."""
-    fields = line["fields"]
     pairs = [f"{key}={_flat(value)}" for key, value in fields.items() if key != "ts"]
-    priority = journal_fields.priority(line["level"], str(fields.get("event", "")))
-    return " ".join([f"<{priority}>{line['event']}", *pairs])
+    priority = journal_fields.priority(level, str(fields.get("event", "")))
+    return " ".join([f"<{priority}>{message}", *pairs])
 
 
 def _flat(value: object) -> str:
@@ -174,20 +138,19 @@ def _flat(value: object) -> str:
     return encode({"": value})[4:-2].decode()
 
 
-class _Console:
-    """structlog's own renderer; a person reads the sentence, the rest is in the event log."""
+def _console() -> Render:
+    """structlog's renderer; a person reads the sentence, the rest is in the event log."""
+    from structlog.dev import ConsoleRenderer
 
-    def __init__(self) -> None:
-        from structlog.dev import ConsoleRenderer
+    renderer = ConsoleRenderer(colors=True, pad_event_to=0, timestamp_key="ts")
 
-        self._render = ConsoleRenderer(colors=True, pad_event_to=0, timestamp_key="ts")
-
-    def __call__(self, logger: Any, method: str, line: Processed) -> str:
-        line["ts"] = line["ts"][11:23]
-        fields = line.pop("fields")
+    def render(level: str, message: str, fields: Fields) -> str:
+        line = {"event": message, "level": level, "ts": _now()[11:23]}
         if "id" in fields:
-            line["id"] = fields["id"]
-        return str(self._render(logger, method, line))
+            line["id"] = str(fields["id"])
+        return str(renderer(None, level, line))
+
+    return render
 
 
 class _Bridge(logging.Handler):

@@ -8,6 +8,8 @@ import os
 import pty
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,15 +89,28 @@ def test_the_format_follows_the_descriptor(out: int) -> None:
     assert choose_format("auto", follower, {}) == "json"
 
 
-def test_lines_before_start_are_kept_and_the_level_counts(out: int) -> None:
-    log = Log(Sink(out), level="warning")
+def test_lines_for_a_terminal_are_kept_until_start_and_the_level_counts(out: int) -> None:
+    log = Log(Sink(out), level="warning", style="console")
     log.line("info", "not wanted")
     log.line("error", "early")
     assert written(out) == ""
     log.start()
     log.line("warning", "late")
-    assert [json.loads(line)["message"] for line in written(out).splitlines()] == ["early", "late"]
     log.close()
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in written(out).splitlines()]
+    assert [line.split("] ")[1].strip() for line in lines] == ["early", "late"]
+
+
+@pytest.mark.parametrize(("style", "imported"), [("json", 0), ("journal", 0), ("console", 1)])
+def test_only_the_lines_for_a_terminal_need_structlog(style: str, imported: int) -> None:
+    code = (
+        "import sys; from healthguard.telemetry import Log, Sink\n"
+        f"log = Log(Sink(1), style={style!r}); log.start(); log.line('info', 'a line')\n"
+        "sys.exit('structlog' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert b"a line" in done.stdout, done.stderr
+    assert done.returncode == imported
 
 
 def test_the_libraries_lines_come_out_too(out: int) -> None:
