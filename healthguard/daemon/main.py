@@ -21,6 +21,7 @@ from healthguard.daemon.doubt import SelfDoubt
 from healthguard.daemon.garbage import Garbage, tame
 from healthguard.daemon.guard import Guard
 from healthguard.daemon.pulse import Pulse
+from healthguard.doors import server_only
 from healthguard.machine import clock
 from healthguard.machine.store import Store, default_fallback
 from healthguard.nginx import lock
@@ -173,7 +174,8 @@ class _Daemon:
     # ------------------------------------------------------------ doors
 
     async def _open_doors(self, telemetry: Telemetry) -> None:
-        """aiohttp takes 130 ms to import: in a thread, after the first probes have begun."""
+        """aiohttp takes 100 ms to import: in a thread, after the first probes have begun."""
+        await asyncio.to_thread(server_only.load)
         control = await asyncio.to_thread(importlib.import_module, "healthguard.control.server")
         web = await asyncio.to_thread(importlib.import_module, "healthguard.web.server")
         telemetry.log.start()
