@@ -15,9 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from healthguard.core.codec import encode, load_memory, save_memory
-from healthguard.core.memory import Memory
-from healthguard.core.model import Done, Expect, Instant, TestFact
-from healthguard.core.model import UpstreamPolicy as Colour
 from healthguard.core.record import said
 from healthguard.edges import switcher_wire as wire
 from healthguard.edges.nginx.intent import Intent, Intents
@@ -28,6 +25,10 @@ from healthguard.service.notifications import compose
 from healthguard.service.notifications.outbox import Outbox, Patience
 from healthguard.service.notifications.topics import Timing, Topics
 from healthguard.service.switcher_results import Results
+
+from healthguard.core.memory import Memory
+from healthguard.core.model import Done, Expect, Instant, TestFact
+from healthguard.core.model import UpstreamPolicy as Colour
 from tests.laws.search import small
 
 Situation = Callable[[Memory], object]

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from healthguard.core.record import Encoder, Header, header_line
+from healthguard.service.recorder import Recorder, code_version
 
 from healthguard.core import events as ev
 from healthguard.core import pool
@@ -30,9 +32,7 @@ from healthguard.core.model import (
     Policy,
     UpstreamPolicy,
 )
-from healthguard.core.record import Encoder, Header, header_line
 from healthguard.core.state import State
-from healthguard.service.recorder import Recorder, code_version
 from tests.core import story as dialogue
 from tests.laws import world as laws
 from tests.laws.search import ENDS, everything, small

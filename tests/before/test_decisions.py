@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from healthguard.core.pool import step
 from healthguard.core.record import Decoder, read_header, said_text
 from healthguard.service.replay.reading import Segment, find
+
+from healthguard.core.pool import step
 from tests.before import renamings as names
 
 FILES = Path(__file__).with_name("files")

@@ -9,12 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from healthguard.core import events as ev
 from healthguard.core.codec import decode, encode, load_memory
-from healthguard.core.memory import Memory
-from healthguard.core.model import Done, Instant, LinkFact, NginxFact, Policy
-from healthguard.core.pool import begin, step
 from healthguard.core.record import said_text
 from healthguard.edges.nginx.intent import Intents
 from healthguard.edges.store import Store
@@ -24,6 +19,11 @@ from healthguard.service.notifications.worker import Worker
 from healthguard.service.switcher import read_config
 from healthguard.service.switcher_config import ConfigSource
 from healthguard.service.switcher_results import Results
+
+from healthguard.core import events as ev
+from healthguard.core.memory import Memory
+from healthguard.core.model import Done, Instant, LinkFact, NginxFact, Policy
+from healthguard.core.pool import begin, step
 from tests.before.test_decisions import before, today
 
 STATE = Path(__file__).with_name("files") / "state"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from healthguard.core.view import REMEDIES
 
 from healthguard.cli.remedies import remedy
 from healthguard.core import facts, pool, proposals, telling
@@ -19,7 +20,6 @@ from healthguard.core.gates import GATES, Gate, binding_for
 from healthguard.core.memory import Bake, Memory, Pause
 from healthguard.core.model import Expect, Instant, LinkFact, NginxFact, Policy, UpstreamPolicy
 from healthguard.core.orders import gate_row
-from healthguard.core.view import REMEDIES
 
 FROZEN = Path(__file__).with_name("files") / "gates.json"
 NOW = Instant(10_000_000, 1_700_000_000_000)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from healthguard.core.model import REFUSED
 from healthguard.edges import switcher_wire as wire
 from healthguard.edges.nginx.ports import Commit
 from healthguard.edges.switcher_client import SocketSwitcher
 from healthguard.service.switcher_server import Refused, SwitcherServer
+
+from healthguard.core.model import REFUSED
 
 MESSAGES = Path(__file__).with_name("files") / "wire" / "messages.jsonl"
 ROWS: list[tuple[str, str]] = [json.loads(line) for line in MESSAGES.read_text().splitlines()]

@@ -119,7 +119,8 @@ class Prepares:
         self.asked.append((pool, upstream))
         gate = self._refusals.get(upstream, "")
         ticket = None if gate else f"ticket-{upstream}"
-        return PrepareFact(Instant(0, 0), ticket, gate, "unknown directive" if gate else "", took_ms=9)
+        why = "unknown directive" if gate else ""
+        return PrepareFact(Instant(0, 0), ticket, gate, why, took_ms=9)
 
     async def commit(self, order: Commit) -> Done:
         raise AssertionError("check must not switch")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from healthguard.core.moments import iso
 from healthguard.core.evidence import evidence
+from healthguard.core.moments import iso
 from healthguard.views.pool import why_view
 
 from .story import Story, policy

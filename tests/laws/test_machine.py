@@ -18,8 +18,8 @@ from healthguard.core.model import (
     LinkFact,
     NginxFact,
     Policy,
-    RollbackPolicy,
     PrepareFact,
+    RollbackPolicy,
     UpstreamPolicy,
 )
 from healthguard.core.pool import begin, step

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest_asyncio
 
-from healthguard.core.events import Record
+from healthguard.core.events import Say
 from healthguard.core.model import Instant
 from healthguard.telemetry import Log, Sink, Systemd, Telemetry
 from healthguard.telemetry.eventlog import EventLog
@@ -40,7 +40,7 @@ class Bench:
         return iter(self.pools)
 
     def record(self, event: str, level: str = "info", **fields: object) -> bool:
-        record = Record(f"threader-1-{event}", event, "threader", level, fields)
+        record = Say(f"threader-1-{event}", event, "threader", level, fields)
         return self.telemetry.record(record, Instant(5_000, WALL_MS))
 
     def lines(self) -> str:
