@@ -232,7 +232,7 @@ def evaluate(now: Now, to: str | None) -> tuple[Finding, ...]:
     if found is None:
         fact = usable_prepare(now.state, to, PREPARE_MS) if to is not None else None
         refusal = fact if fact is not None and fact.gate else None
-        found = tuple(_finding(gate.name, gate.check(now, to), refusal) for gate in _ROWS)
+        found = tuple(_finding(gate.name, gate.check(now, to), refusal) for gate in GATES.values())
         now.findings[to] = found
     return found
 
@@ -270,7 +270,7 @@ def binding_for(order: Order, waived: tuple[str, ...] = ()) -> frozenset[str] | 
         least = Binds.FORCED
     elif order.names_no_upstream:
         least = Binds.NAMELESS
-    return frozenset(gate.name for gate in _ROWS if gate.binds >= least)
+    return frozenset(gate.name for gate in GATES.values() if gate.binds >= least)
 
 
 def waivable(now: Now, closed: list[Finding]) -> bool:

@@ -1,6 +1,7 @@
 """A pool's story as a dialogue: what the world says, and what the core answers, in order.
 
-``Story`` feeds events into the real ``step``. Everything it says is kept as short lines:
+``Story`` is a pool whose world a test plays by hand. Everything the core says is kept as short
+lines:
 
     Test green! · Queue · Release · Switch blue->green · health blue down · hold standby_not_up
     switch_started blue->green automatic · Reply o1 1 known_bad · ...
@@ -10,42 +11,29 @@ among them: ``wake`` is looked at where time matters, every Save is put through 
 """
 
 import difflib
-import json
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 from healthguard.core import events as ev
 from healthguard.core.gates import evaluate, first_closed
 from healthguard.core.memory import Memory
 from healthguard.core.model import (
-    Actor,
     Answer,
     BakePolicy,
-    Done,
     Expect,
     HealthPolicy,
-    Instant,
-    LinkFact,
-    NginxFact,
-    Order,
     Outcome,
     Policy,
-    PrepareFact,
     RollbackPolicy,
     UpstreamPolicy,
 )
 from healthguard.core.now import Finding, now_of
-from healthguard.core.pool import begin, step
-from healthguard.core.state import State
-from healthguard.machine.memory import load_memory, save_memory
+from tests.support.pool import BOOT_MS, DANA, SIGNAL, WALL_MS, Pool
 
-BOOT_MS = 10_000_000  # boot time at which a story begins: negative times would hide mistakes
-WALL_MS = 1_700_000_000_000
+__all__ = ["BOOT_MS", "DANA", "FAIL", "PASS", "WALL_MS", "Story", "line", "policy"]
+
 PASS, FAIL = "pass", "fail"
-DANA = Actor("dana", 1000, 4711)
-SIGNAL = Actor("signal")
 
 
 def policy(
@@ -74,46 +62,22 @@ def policy(
     )
 
 
-@cache
-def on_disk(document: str) -> Memory:
-    """What a start reads; most stories begin alike, so each document is read once."""
-    return load_memory(json.loads(document))
-
-
-class Story:
+class Story(Pool):
     """One pool and its world. Times are milliseconds since the story began."""
 
-    def __init__(self, pol: Policy | None = None, *, boot: str = "boot-1") -> None:
-        self.policy = pol or policy(stable="green")
-        self.now = 0
-        self.wall_shift = 0
-        self.boot = boot
-        self.boot_base = BOOT_MS
+    def __init__(self, pol: Policy | None = None) -> None:
+        super().__init__(pol or policy(stable="green"))
         self.said: list[str] = []
         self.records: list[ev.Say] = []
         self.replies: dict[str, Outcome] = {}
-        self.disk: str | None = None
-        self.wake = 0
-        self.orders = 0
-        self.link = LinkFact("blue", "", "link-0", WALL_MS - 1_000_000)
-        self.nginx = NginxFact("running", "", "100:1", WALL_MS - 900_000)
-        self.marker: str | None = None
-        self.marker_problem = ""
-        self.disabled: str | None = None
-        self.stamp = "files-0"
         self.auto_test = True
         self.auto_turn = True
         self.auto_end: str | None = "completed"
         self.tested_for: list[str] = []
         self.runs: dict[str, str] = {}  # release by upstream: what its passes name
         self.needs: dict[str, str] = {}  # dependency: how it answers in `live`
-        self.state: State = begin(self.instant, self.policy)
 
-    # ------------------------------------------------------------ time and events
-
-    @property
-    def instant(self) -> Instant:
-        return Instant(self.boot_base + self.now, WALL_MS + self.wall_shift + self.now)
+    # ------------------------------------------------------------ time
 
     def at(self, ms: int) -> "Story":
         """It is ``ms`` now."""
@@ -125,51 +89,35 @@ class Story:
         self.now += ms
         return self
 
-    def send(self, event: ev.Event) -> "Story":
-        """One event, and whatever the world answers by itself."""
-        todo = [event]
-        while todo:
-            self.state, commands = step(self.state, todo.pop(0))
-            for command in commands:
-                todo.extend(self._carry_out(command))
-        return self
+    # ------------------------------------------------------------ what the core wants
 
-    def _carry_out(self, command: ev.Command) -> list[ev.Event]:
-        match command:
-            case ev.Save(memory):
-                self.disk = json.dumps(save_memory(memory))
-                assert on_disk(self.disk) == memory
-            case ev.Wake(at):
-                self.wake = at - self.boot_base
-            case ev.Prepare(upstream, urgent):
-                self.said.append(f"Test {upstream}{'!' if urgent else ''}")
-                self.tested_for.append(upstream)
-                if self.auto_test:
-                    return [self._tested(upstream)]
-            case ev.AskTurn():
-                self.said.append("Queue")
-                if self.auto_turn:
-                    return [ev.Turn(self.instant)]
-            case ev.GiveBackTurn():
-                self.said.append("Release")
-            case ev.Commit():
-                self.said.append(f"Switch {command.origin}->{command.to}")
-                self.switch = command
-                if self.auto_end is not None:
-                    return [self._end(self.auto_end)]
-            case ev.Reply(order, outcome):
-                assert order not in self.replies, f"{order} is answered twice"
-                self.replies[order] = outcome
-                self.said.append(f"Reply {order} {outcome.code} {outcome.error}".strip())
-            case ev.Say():
-                self.records.append(command)
-                self.said.append(line(command))
-        return []
+    def wants_a_test(self, upstream: str, urgent: bool) -> ev.Event | None:
+        self.said.append(f"Test {upstream}{'!' if urgent else ''}")
+        self.tested_for.append(upstream)
+        return super().wants_a_test(upstream, urgent) if self.auto_test else None
+
+    def wants_the_turn(self) -> ev.Event | None:
+        self.said.append("Queue")
+        return super().wants_the_turn() if self.auto_turn else None
+
+    def gives_back_the_turn(self) -> None:
+        self.said.append("Release")
+
+    def wants_a_switch(self, switch: ev.Commit) -> ev.Event | None:
+        self.said.append(f"Switch {switch.origin}->{switch.to}")
+        self.switch = switch
+        return self._end(self.auto_end) if self.auto_end is not None else None
+
+    def replies_to(self, order: str, outcome: Outcome) -> None:
+        assert order not in self.replies, f"{order} is answered twice"
+        self.replies[order] = outcome
+        self.said.append(f"Reply {order} {outcome.code} {outcome.error}".strip())
+
+    def tells(self, record: ev.Say) -> None:
+        self.records.append(record)
+        self.said.append(line(record))
 
     # ------------------------------------------------------------ what the world says
-
-    def answer(self, upstream: str, answer: Answer, probe: str = "health") -> "Story":
-        return self.send(ev.Checked(self.instant, upstream, probe, answer))
 
     def passes(
         self, upstream: str, times: int = 1, every: int = 500, probe: str = "health"
@@ -201,96 +149,45 @@ class Story:
     def depends(self, name: str, how: str = PASS) -> "Story":
         """A dependency answers now."""
         failure = {PASS: None, FAIL: "refused"}[how]
-        return self.send(ev.DependencyChecked(self.instant, name, Answer(900, failure=failure)))
+        return self.dependency(name, Answer(900, failure=failure))
 
     def look(self, **facts: Any) -> "Story":
         """An observation of the world as it is; ``facts`` change it first."""
         for name, value in facts.items():
             assert hasattr(self, name), name
             setattr(self, name, value)
-        return self.send(
-            ev.Observed(
-                self.instant,
-                self.link,
-                self.nginx,
-                self.instant.boot_ms,
-                self.marker,
-                self.marker_problem,
-                self.disabled,
-                self.stamp,
-            )
-        )
+        return super().look()
 
     def hand_moves(self, to: str, *, reload: bool = True) -> "Story":
         """Somebody else moves the link, and reloads nginx or forgets it."""
-        wall = WALL_MS + self.wall_shift + self.now
-        self.link = LinkFact(to, "", f"link-{self.now}-{to}", wall, "dana")
-        self.stamp = f"files-{self.now}"
+        self.move(to, hand="dana")
         if reload:
-            self.nginx = replace(self.nginx, workers_since_wall_ms=wall + 20)
+            self.reload()
         return self
 
-    def _tested(self, upstream: str, gate: str = "", message: str = "no") -> ev.Prepared:
-        ticket = None if gate else f"ticket-{upstream}-{self.now}"
-        fact = PrepareFact(self.instant, ticket, gate, message if gate else "", self.stamp, 9)
-        return ev.Prepared(self.instant, upstream, fact)
-
-    def tested(self, upstream: str, refused: str = "", message: str = "no") -> "Story":
-        return self.send(self._tested(upstream, refused, message))
-
-    def turn(self) -> "Story":
-        return self.send(ev.Turn(self.instant))
-
-    def _end(self, outcome: str, gate: str = "", confirm: str = "") -> ev.SwitchFinished:
-        """The commit under way ends; link and workers become what its outcome means."""
-        attempt = self.state.memory.attempt
-        assert attempt is not None
-        moved = {"completed": attempt.to, "unclear": attempt.to, "lost": attempt.to}
-        if outcome != "refused" and outcome:
-            to = moved.get(outcome, self.switch.origin)
-            self.hand_moves(to or attempt.to, reload=outcome in ("completed", "undone"))
-        words = {"completed": "proven", "unclear": "unclear"}
-        done = Done(
-            outcome,
-            gate,
-            f"it {outcome}",
-            confirm or words.get(outcome, "refuted"),
-            {"total": 130},
-            link="" if outcome in ("refused", "lost", "") else self.link.identity,
-            master=self.nginx.master,
-        )
-        return ev.SwitchFinished(self.instant, attempt.begun.switch_id, done)
-
     def finished(self, outcome: str = "completed", gate: str = "") -> "Story":
+        """The switch under way ends."""
         return self.send(self._end(outcome, gate))
+
+    def _end(self, outcome: str, gate: str = "") -> ev.Event:
+        assert self.attempt is not None
+        known = outcome in ("completed", "undone", "unclear")
+        done = self.commit(self.switch, outcome, gate=gate, message=f"it {outcome}", knows=known)
+        return self._ended(self.switch, done)
 
     def order(self, verb: str, upstream: str | None = None, **how: Any) -> "Story":
         """The next order (o1, o2, ...), by dana unless a signal gives it."""
         self.orders += 1
         actor = SIGNAL if how.get("trigger") == "signal" else DANA
         reason = how.pop("reason", "because")
-        return self.send(
-            ev.Ordered(
-                self.instant,
-                Order(verb, actor, upstream, reason, order_id=f"o{self.orders}", **how),
-            )
-        )
-
-    def doubt(self, reason: str) -> "Story":
-        return self.send(ev.HostDoubt(self.instant, reason))
-
-    def woke(self) -> "Story":
-        return self.send(ev.Woke(self.instant))
-
-    def configure(self, pol: Policy) -> "Story":
-        self.policy = pol
-        return self.send(ev.Configured(self.instant, pol))
+        return self.ordered(f"o{self.orders}", verb, actor, upstream, reason, **how)
 
     # ------------------------------------------------------------ longer passages
 
     def begins(self, memory: Memory | None = None) -> "Story":
         """The daemon starts: memory, then a first look."""
-        return self.send(ev.Restored(self.instant, memory, self.boot)).look()
+        self.restored(memory)
+        return self.look()
 
     def steady(self) -> "Story":
         """Started, both upstreams up, everything tested; nothing said so far matters."""
@@ -315,14 +212,10 @@ class Story:
         """
         self.after(away)
         if reboot:
-            self.boot += "'"
-            self.boot_base = 50_000 - self.now
+            self.reboot()
             self.wall_shift += (wall if wall is not None else away) - away
-            fresh = WALL_MS + self.wall_shift + self.now
-            self.nginx = replace(self.nginx, master="9:9", workers_since_wall_ms=fresh)
-        self.state = begin(self.instant, self.policy)
-        memory = on_disk(self.disk) if self.disk is not None else None
-        self.send(ev.Restored(self.instant, memory, self.boot))
+            self.nginx = replace(self.nginx, master="9:9", workers_since_wall_ms=self.wall_ms)
+        self.starts(self.remembered())
         return self
 
     def live(self, ms: int, *, look: bool = True, **health: str) -> "Story":
@@ -401,10 +294,6 @@ class Story:
     def hold(self) -> str | None:
         gate = first_closed(tuple(self.gates().values()))
         return gate.name if gate is not None else None
-
-    @property
-    def memory(self) -> Memory:
-        return self.state.memory
 
     def health(self, upstream: str) -> str:
         return self.state.upstreams[upstream].health

@@ -5,8 +5,10 @@ They judge by what the world was told and has seen (its ghosts), and by raw fact
 
 from typing import TYPE_CHECKING
 
-from healthguard.core import events as ev
-from healthguard.core.state import State, active
+from healthguard.core.events import Commit
+from healthguard.core.now import now_of
+from healthguard.core.state import State
+from tests.support.pool import Step
 
 if TYPE_CHECKING:
     from .world import World
@@ -28,21 +30,22 @@ class LawBroken(AssertionError):
         self.law = law
 
 
-def check(
-    world: "World", before: State, event: ev.Event, after: State, out: tuple[ev.Command, ...]
-) -> None:
+def check(world: "World", step: Step) -> None:
     """Raise LawBroken if this step breaks one."""
-    switches = [command for command in out if isinstance(command, ev.Commit)]
+    after = step.after
+    switches = step.switches
     if switches:
-        _one_at_a_time(world, event, switches)
+        _need(3, len(switches) == 1, "two switches in one step")
+        _need(3, world.flight is None, "a switch while one is in flight")
+        _need(3, step.is_turn and world.queued, "a switch without the turn")
         _only_to_what_is_up(world, switches[0])
-        _gates(world, before, after, switches[0])
-        _charged(world, after, out)
+        _gates(world, step.before, after, switches[0])
+        _charged(world, step)
     _marks(world, after)
-    _bake(world, before, event, after, out)
+    _bake(world, step)
     _loud(world, after)
     _belief(world, after)
-    _told(world, before, event, after, out)
+    _told(world, step)
 
 
 def _need(law: int, true: bool, what: str) -> None:
@@ -50,24 +53,18 @@ def _need(law: int, true: bool, what: str) -> None:
         raise LawBroken(law, what)
 
 
-def _one_at_a_time(world: "World", event: ev.Event, switches: list[ev.Commit]) -> None:
-    _need(3, len(switches) == 1, "two switches in one step")
-    _need(3, world.flight is None, "a switch while one is in flight")
-    _need(3, isinstance(event, ev.Turn) and world.queued, "a switch without the turn")
-
-
-def _only_to_what_is_up(world: "World", switch: ev.Commit) -> None:
+def _only_to_what_is_up(world: "World", switch: Commit) -> None:
     health = world.probes[switch.to].health
     _need(1, switch.force or health == "up", f"to {switch.to}, which is {health}")
 
 
-def _gates(world: "World", before: State, after: State, switch: ev.Commit) -> None:
+def _gates(world: "World", before: State, after: State, switch: Commit) -> None:
     attempt = after.memory.attempt
     assert attempt is not None
     closed = closed_by_hand(world, before, switch.to)
-    if attempt.trigger == "automatic":
+    if attempt.order.trigger == "automatic":
         health = world.probes[attempt.begun.origin].health if attempt.begun.origin else "unknown"
-        _need(2, active(before) is not None, "automatic, and nobody knows the active one")
+        _need(2, now_of(before).active is not None, "automatic, and nobody knows the active one")
         _need(2, health == "down", f"automatic, and the active one is {health}")
     elif switch.force:
         closed &= {"link_unmanaged", "nginx_down", "nginx_upgrading", "switch_in_flight"}
@@ -76,13 +73,13 @@ def _gates(world: "World", before: State, after: State, switch: ev.Commit) -> No
             "disabled", "link_unmanaged", "nginx_down", "nginx_upgrading", "lost",
             "switch_in_flight", "standby_not_up",
         }  # fmt: skip
-    _need(4, not closed, f"{attempt.trigger} through closed gates {sorted(closed)}")
+    _need(4, not closed, f"{attempt.order.trigger} through closed gates {sorted(closed)}")
 
 
 def closed_by_hand(world: "World", state: State, to: str) -> set[str]:
     """The gates as one would judge them from outside."""
     policy, memory, now = world.policy, state.memory, world.now
-    here, link, nginx = active(state), state.seen.link, state.seen.nginx
+    here, link, nginx = now_of(state).active, state.seen.link, state.seen.nginx
     rollback, bake = policy.rollback, memory.bake
     in_bake = bake is not None and bake.upstream == here
     probe = world.probes[here] if here is not None else None
@@ -102,7 +99,7 @@ def closed_by_hand(world: "World", state: State, to: str) -> set[str]:
         "starting": probe is None
         or probe.health == "unknown"
         or (here not in memory.seen_up and boot < memory.grace_from_ms + rollback.start_grace_ms),
-        "self_unhealthy": world.doubt,
+        "self_unhealthy": world.doubts,
         "switch_in_flight": world.flight is not None,
         "no_target": to == here,
         "known_bad": to in world.marks,
@@ -139,15 +136,14 @@ def _vetoed(world: "World", state: State) -> bool:
     return failing and bool(state.seen.dependencies_up) and not excused
 
 
-def _charged(world: "World", after: State, out: tuple[ev.Command, ...]) -> None:
-    attempt = after.memory.attempt
+def _charged(world: "World", step: Step) -> None:
+    attempt, saved = step.after.memory.attempt, step.saved
     assert attempt is not None
-    save = out[0]
-    _need(5, isinstance(save, ev.Save), "nothing is saved before the link moves")
-    assert isinstance(save, ev.Save)
-    _need(5, save.memory.attempt == attempt, "the intent is not saved before the link moves")
-    if attempt.trigger == "automatic":
-        charges = [at - after.at.boot_ms for at in save.memory.charges.at_ms]
+    _need(5, saved is not None, "nothing is saved before the link moves")
+    assert saved is not None
+    _need(5, saved.attempt == attempt, "the intent is not saved before the link moves")
+    if attempt.order.trigger == "automatic":
+        charges = [at - step.after.at.boot_ms for at in saved.charges.at_ms]
         _need(5, 0 in charges, "the attempt is not charged before the link moves")
         wanted = [at - world.now for at in world.charges]
         _need(5, set(wanted) <= set(charges), "an earlier charge was forgotten")
@@ -158,16 +154,14 @@ def _marks(world: "World", after: State) -> None:
     _need(6, not left, f"{sorted(left)} was left because it failed, and carries no mark")
 
 
-def _bake(
-    world: "World", before: State, event: ev.Event, after: State, out: tuple[ev.Command, ...]
-) -> None:
-    old, new = before.memory.bake, after.memory.bake
-    if isinstance(event, ev.Restored):
-        kept = event.memory is None or event.memory.bake is None or new is not None
+def _bake(world: "World", step: Step) -> None:
+    after, event, said = step.after, step.event, set(step.said)
+    old, new = step.before.memory.bake, after.memory.bake
+    if step.restored is not None:
+        kept = step.restored.bake is None or new is not None
         _need(7, kept, "a restart ended a bake")
-    if old is None or isinstance(event, ev.Configured):
+    if old is None or step.is_reload:
         return
-    said = {command.event for command in out if isinstance(command, ev.Say)}
     if new is not None and new.upstream == old.upstream and new.since_ms == old.since_ms:
         return
     if "bake_passed" in said:
@@ -176,15 +170,16 @@ def _bake(
         enough = world.policy.bake.for_ms * 0.9
         _need(7, world.bake_seen >= enough, f"a bake passed after {world.bake_seen} ms seen")
         return
-    if isinstance(event, ev.Checked) and new is not None:
-        _need(7, event.answer.release != old.release, "a bake began anew without a new release")
+    if step.answer is not None and new is not None:
+        fresh = step.answer[1].release != old.release
+        _need(7, fresh, "a bake began anew without a new release")
         return
     _need(7, bool(said & {"switch_completed", "switch_lost"}), f"a bake ended by {event}")
     _need(7, after.memory.active != old.upstream or new is not None, "a reload ended a bake")
 
 
 def _loud(world: "World", after: State) -> None:
-    here = active(after)
+    here = now_of(after).active
     if here is None or after.doing.switch is not None or after.memory.attempt is not None:
         return
     health, began = world.probes[here].read()
@@ -195,7 +190,7 @@ def _loud(world: "World", after: State) -> None:
 
 
 def _belief(world: "World", after: State) -> None:
-    here = active(after)
+    here = now_of(after).active
     if here is None:
         return
     _need(9, world.seen is not None, "believed before anything was looked at")
@@ -225,24 +220,24 @@ EXPLAINS = {
 }
 
 
-def _told(
-    world: "World", before: State, event: ev.Event, after: State, out: tuple[ev.Command, ...]
-) -> None:
-    records = [command for command in out if isinstance(command, ev.Say)]
-    said = [record.event for record in records]
+def _told(world: "World", step: Step) -> None:
+    before, after, said = step.before, step.after, step.said
     for name in ("hold_entered", "hold_left", "switch_started", "bake_started", "bake_passed"):
         _need(10, said.count(name) <= 1, f"{name} twice in one step")
     if before.told.phase and before.told.phase != after.told.phase:
         why = EXPLAINS[after.told.phase]
         found = bool(why & set(said))
-        _need(10, found, f"{before.told.phase} -> {after.told.phase} by {event}, only said {said}")
-    for record in records:
+        _need(
+            10,
+            found,
+            f"{before.told.phase} -> {after.told.phase} by {step.event}, only said {said}",
+        )
+    for record in step.records:
         if record.event in ("hold_entered", "order_refused"):
             _need(10, record.fields["gate"] in NAMED, f"{record.fields['gate']!r} is no gate")
             _need(10, bool(record.fields["reason"]), f"{record.event} without a reason")
-    replies = [command for command in out if isinstance(command, ev.Reply)]
-    for reply in replies:
-        _need(10, reply.order_id in world.asked, f"{reply.order_id} was never given")
-        _need(10, reply.order_id not in world.answered, f"{reply.order_id} is answered twice")
-        if reply.outcome.code == 1:
-            _need(10, reply.outcome.error in NAMED, f"refused by {reply.outcome.error!r}")
+    for order, outcome in step.replies:
+        _need(10, order in world.asked, f"{order} was never given")
+        _need(10, order not in world.answered, f"{order} is answered twice")
+        if outcome.code == 1:
+            _need(10, outcome.error in NAMED, f"refused by {outcome.error!r}")

@@ -62,7 +62,7 @@ def everything(world: World) -> Iterator[Move]:
     for name in world.policy.upstreams:
         yield f"switch {name}", lambda w, n=name: w.order("switch", n)  # type: ignore[misc]
         yield f"force {name}", lambda w, n=name: w.order("switch", n, force=True)  # type: ignore[misc]
-        if world.link != name or world.workers != name:
+        if world.link.upstream != name or world.workers != name:
             yield f"hand {name}", lambda w, n=name: w.hand(n, True)  # type: ignore[misc]
             yield f"link {name}", lambda w, n=name: w.hand(n, False)  # type: ignore[misc]
     yield "rollback", lambda w: w.order("rollback")
@@ -80,43 +80,43 @@ def everything(world: World) -> Iterator[Move]:
     yield "upgrade", _upgrade
     yield "unlink", _unlink
     yield "break", _break
-    yield "doubt", lambda w: w.set_doubt(not w.doubt)
+    yield "doubt", lambda w: w.doubt("" if w.doubts else "late")
     yield "silence", _silence
 
 
 def _disable(world: World) -> None:
-    world.disabled = not world.disabled
+    world.disabled = None if world.disabled else "hands off"
     world.look()
 
 
 def _nginx(world: World) -> None:
-    world.nginx = "down" if world.nginx == "running" else "running"
+    world.nginx_is("down" if world.nginx.state == "running" else "running")
     world.look()
 
 
 def _upgrade(world: World) -> None:
-    world.nginx = "upgrading" if world.nginx == "running" else "running"
+    world.nginx_is("upgrading" if world.nginx.state == "running" else "running")
     world.look()
 
 
 def _unlink(world: World) -> None:
-    world.link = None if world.link else world.workers
-    world.moves += 1
+    if world.link.upstream is not None:
+        world.move(None, "not a symlink")
+    else:
+        world.move(world.workers)
     world.look()
 
 
 def _break(world: World) -> None:
     world.broken = not world.broken
-    world.moves += 1
+    world.touch()
     world.look()
 
 
 def _silence(world: World) -> None:
     """Nobody looks for longer than an observation is good for."""
-    from healthguard.core.events import Woke
-
     world.now += 16_000
-    world.send(Woke(world.instant))
+    world.woke()
 
 
 def steady(policy: Policy | None = None) -> World:

@@ -17,6 +17,7 @@ from healthguard.core.model import (
     Instant,
     LinkFact,
     NginxFact,
+    Order,
     Policy,
     PrepareFact,
     RollbackPolicy,
@@ -136,17 +137,18 @@ class Laws(RuleBasedStateMachine):
 
     @rule(on=st.booleans())
     def doubt(self, on: bool) -> None:
-        self.world.set_doubt(on)
+        self.world.doubt("late" if on else "")
 
     @rule(state=st.sampled_from(["running", "running", "down", "upgrading"]), off=st.booleans())
     def host(self, state: str, off: bool) -> None:
-        self.world.nginx, self.world.disabled = state, off and state != "running"
+        self.world.nginx_is(state)
+        self.world.disabled = "hands off" if off and state != "running" else None
         self.world.look()
 
     @rule(broken=st.booleans())
     def files(self, broken: bool) -> None:
         self.world.broken = broken
-        self.world.moves += 1
+        self.world.touch()
         self.world.look()
 
     @invariant()
@@ -169,8 +171,8 @@ class Laws(RuleBasedStateMachine):
         if not _at_rest(world):
             return
         stays, restarts = world.copy(), world.copy()
-        stays.set_doubt(True)
-        stays.set_doubt(False)
+        stays.doubt("late")
+        stays.doubt("")
         stays.look()
         restarts.crash()
         assert _decided(stays) == _decided(restarts)
@@ -180,7 +182,7 @@ class Laws(RuleBasedStateMachine):
             for _ in range(3):
                 twin.now += 900
                 for name in twin.policy.upstreams:
-                    twin.answer(name, FAIL if name == twin.link else PASS)
+                    twin.answer(name, FAIL if name == twin.link.upstream else PASS)
                 twin.tick(0)
             if twin.queued:
                 twin.turn()
@@ -279,10 +281,13 @@ any_event = st.one_of(
     st.tuples(instants, ends),  # the end of the attempt there is
     st.builds(ev.SwitchFinished, instants, st.just("app-0-1"), ends),
     st.builds(
-        ev.Ordered, instants, st.just("o"), st.sampled_from(verbs), st.just(DANA),
-        st.none() | maybe, st.sampled_from(["", "why"]),
-        st.sampled_from(["manual", "signal", "deploy"]), st.booleans(), st.booleans(),
-        st.integers(-1, 400_000),
+        ev.Ordered,
+        instants,
+        st.builds(
+            Order, st.sampled_from(verbs), st.just(DANA), st.none() | maybe,
+            st.sampled_from(["", "why"]), st.sampled_from(["manual", "signal", "deploy"]),
+            st.booleans(), st.booleans(), st.integers(-1, 400_000), order_id=st.just("o"),
+        ),
     ),
     st.builds(ev.HostDoubt, instants, st.sampled_from(["", "late"])),
     st.builds(ev.Woke, instants),

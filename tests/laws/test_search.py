@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from healthguard.core import gates, pool, probation, switching, telling
+from healthguard.core import ending, gates, pool, probation, switching, telling
 from healthguard.core.model import Expect, Policy
+from healthguard.core.now import Now
 
 from .laws import LawBroken
 from .search import SEEDS, do, everything, incident, search, small, steady
@@ -73,7 +74,8 @@ DOUBLY_SAFE = {
 
 
 def open_for_ever(monkeypatch: pytest.MonkeyPatch, gate: str) -> None:
-    monkeypatch.setitem(gates.GATES, gate, lambda _state, _to: (False, "broken on purpose"))  # type: ignore[arg-type]
+    row = replace(gates.GATES[gate], check=lambda _now, _to: ("open", "broken on purpose"))
+    monkeypatch.setitem(gates.GATES, gate, row)  # type: ignore[arg-type]
 
 
 def first_moments(policy: Policy) -> World:
@@ -111,9 +113,8 @@ def test_some_gates_are_not_the_only_lock(gate: str, monkeypatch: pytest.MonkeyP
 
 
 def _always_wanted(patch: pytest.MonkeyPatch) -> None:
-    for module in (pool, switching):
-        patch.setattr(module, "wanted", lambda _state: True)
-        patch.setattr(module, "still_failing", lambda _state: True)
+    patch.setattr(Now, "wanted", property(lambda _now: True))
+    patch.setattr(Now, "still_failing", property(lambda _now: True))
 
 
 def _twice(patch: pytest.MonkeyPatch) -> None:
@@ -137,7 +138,7 @@ def _unsaved(patch: pytest.MonkeyPatch) -> None:
 
 
 def _unmarked(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(switching, "condemn", lambda *_: None)
+    patch.setattr(ending, "condemn", lambda *_: None)
 
 
 def _impatient(patch: pytest.MonkeyPatch) -> None:
@@ -155,8 +156,8 @@ def _silent(patch: pytest.MonkeyPatch) -> None:
 
 
 def _believing(patch: pytest.MonkeyPatch) -> None:
-    real = switching._believe
-    patch.setattr(switching, "_believe", lambda draft, _who, done: real(draft, "b", done))
+    real = ending._believe
+    patch.setattr(ending, "_believe", lambda draft, _who, done: real(draft, "b", done))
 
 
 def _mute(patch: pytest.MonkeyPatch) -> None:
@@ -168,7 +169,7 @@ def _nameless(patch: pytest.MonkeyPatch) -> None:
 
     def closed(*args: Any) -> Any:
         found = real(*args)
-        return found and (False, *found[1:])
+        return found and replace(found, name="")
 
     patch.setattr(switching, "_closed", closed)
 

@@ -1,4 +1,4 @@
-"""A small world around the real ``step``: link, workers, switcher, files, people; and ghosts.
+"""A small world for the laws: link, workers, switcher, files, people; and ghosts.
 
 The *ghosts* keep what the laws need to know apart from the core's own memory: what was charged,
 who was left, what was seen. They are fed by events and commands only.
@@ -8,51 +8,28 @@ import copy
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from healthguard.core import events as ev
 from healthguard.core.memory import Memory
-from healthguard.core.model import (
-    Actor,
-    Answer,
-    Done,
-    Instant,
-    LinkFact,
-    NginxFact,
-    Policy,
-    PrepareFact,
-)
-from healthguard.core.pool import begin, step
-from healthguard.core.state import STALE_MS, State
+from healthguard.core.model import Answer, Policy
+from healthguard.core.state import STALE_MS
 from healthguard.machine.memory import load_memory, save_memory
+from tests.support.pool import DANA, GOOD, REFUSED, UNSURE, Pool, Step
 
 from .dumb import DumbProbe
 from .laws import check
 
-BOOT_MS, WALL_MS = 10_000_000, 1_700_000_000_000
-DANA = Actor("dana", 1000, 1)
-PASS, FAIL = Answer(4_000, 200), Answer(4_000, failure="refused")
-UNSURE = Answer(0, inconclusive="no_descriptors")
+PASS, FAIL = GOOD, REFUSED
+__all__ = ["DANA", "FAIL", "PASS", "UNSURE", "World"]
 
 
-class World:
+class World(Pool):
     """One pool and everything around it. ``copy()`` is cheap: a search needs many."""
 
     def __init__(self, policy: Policy) -> None:
-        self.policy = policy
-        self.now = 0
-        self.boot = "boot-1"
-        self.boot_base = BOOT_MS
+        super().__init__(policy)
         names = list(policy.upstreams)
-        self.link: str | None = names[0]
-        self.workers = names[0]
-        self.moves = 0  # of the link, or changes of a file
-        self.nginx = "running"
-        self.disabled = False
         self.broken = False  # `nginx -t` fails
-        self.testing: str | None = None
         self.queued = False
-        self.flight: ev.Commit | None = None
-        self.disk: Memory | None = None
-        self.orders = 0
+        self.flight: Any = None  # the switch under way
         self.releases = dict.fromkeys(names, "1") if policy.releases else {}
         # ghosts
         self.probes = {name: DumbProbe(policy.health.rise) for name in names}
@@ -60,21 +37,17 @@ class World:
         self.latched = False
         self.marks: frozenset[str] = frozenset()
         self.database = DumbProbe(policy.health.rise)  # the dependency, where there is one
-        self.doubt = False
+        self.doubts = False
         self.paused = False
+        self.memory_had_pause = False
         self.lost = False
         self.seen: tuple[str | None, str | None] | None = None  # link, workers as last looked at
         self.bake_seen = 0
         self.answered: frozenset[str] = frozenset()
         self.asked: frozenset[str] = frozenset()
         self.spoken: list[str] = []
-        self.state: State = begin(self.instant, policy)
-        self.send(ev.Restored(self.instant, None, self.boot))
+        self.restored(None)
         self.look()
-
-    @property
-    def instant(self) -> Instant:
-        return Instant(self.boot_base + self.now, WALL_MS + self.now)
 
     def copy(self) -> "World":
         twin = copy.copy(self)
@@ -83,70 +56,68 @@ class World:
         twin.spoken = []
         return twin
 
-    # ------------------------------------------------------------ events and commands
+    # ------------------------------------------------------------ what the core wants
 
-    def send(self, event: ev.Event) -> None:
-        todo: list[ev.Event] = [event]
-        while todo:
-            event, before = todo.pop(0), self.state
-            self._ghosts_before(event)
-            self.state, commands = step(before, event)
-            self._ghosts_after(event, commands)
-            check(self, before, event, self.state, commands)
-            for command in commands:
-                todo.extend(self._carry_out(command))
+    def stepped(self, step: Step) -> None:
+        self._ghosts_of_the_event(step)
+        self._ghosts_of_the_commands(step)
+        check(self, step)
 
-    def _carry_out(self, command: ev.Command) -> list[ev.Event]:
-        match command:
-            case ev.Save(memory):
-                self.disk = memory
-            case ev.Prepare(upstream):
-                refused = "config_invalid" if self.broken else ""
-                ticket = None if refused else f"t-{upstream}-{self.now}"
-                fact = PrepareFact(self.instant, ticket, refused, refused, self.stamp)
-                return [ev.Prepared(self.instant, upstream, fact)]
-            case ev.AskTurn():
-                self.queued = True
-            case ev.GiveBackTurn():
-                self.queued = False
-            case ev.Commit():
-                self.flight = command
-                attempt = self.state.memory.attempt
-                if attempt is not None and attempt.trigger == "automatic":
-                    self.charges = (*self.charges, self.now)
-            case ev.Reply(order, _):
-                self.answered |= {order}
-            case ev.Say():
-                self.spoken.append(command.event)
-        return []
+    def save(self, memory: Memory) -> None:
+        self.disk: Any = memory  # through the codec only when it is read: a search is long
 
-    def _ghosts_before(self, event: ev.Event) -> None:
-        bake = self.state.memory.bake
-        passed = max(0, event.at.boot_ms - self.state.at.boot_ms)
-        if bake is not None and not isinstance(event, ev.Restored):
-            blind = self.doubt or self.paused or self.probes[bake.upstream].health == "unknown"
+    def remembered(self) -> Memory | None:
+        return load_memory(save_memory(self.disk)) if self.disk is not None else None
+
+    def wants_a_test(self, upstream: str, urgent: bool) -> Any:
+        refused = "config_invalid" if self.broken else ""
+        return self._tested(upstream, refused, refused)
+
+    def wants_the_turn(self) -> None:
+        self.queued = True
+
+    def gives_back_the_turn(self) -> None:
+        self.queued = False
+
+    def wants_a_switch(self, switch: Any) -> None:
+        self.flight = switch
+        if self._automatic():
+            self.charges = (*self.charges, self.now)
+
+    def replies_to(self, order: str, outcome: Any) -> None:
+        self.answered |= {order}
+
+    def tells(self, record: Any) -> None:
+        self.spoken.append(record.event)
+
+    # ------------------------------------------------------------ ghosts
+
+    def _ghosts_of_the_event(self, step: Step) -> None:
+        before = step.before
+        bake, passed = before.memory.bake, max(0, step.event.at.boot_ms - before.at.boot_ms)
+        if bake is not None and not step.is_start:
+            blind = self.doubts or self.paused or self.probes[bake.upstream].health == "unknown"
             self.bake_seen += 0 if blind or passed > STALE_MS else passed
-        match event:
-            case ev.Checked(_, name, _, answer) if answer.inconclusive is None:
+        if step.answer is not None:
+            name, answer = step.answer
+            if answer.inconclusive is None:
                 in_bake = bake is not None and bake.upstream == name
                 fall = self.policy.bake.fall if in_bake else self.policy.health.fall
                 self.probes[name].add(self.now, answer.failure is None, fall)
-            case ev.DependencyChecked(_, _, answer):
-                self.database.add(self.now, answer.failure is None, self.policy.health.fall)
-            case ev.HostDoubt(_, reason) if bool(reason) is not self.doubt:
-                self.doubt = bool(reason)
-                self._forget()
+        elif step.dependency is not None:
+            self.database.add(self.now, step.dependency.failure is None, self.policy.health.fall)
+        elif step.doubt is not None and bool(step.doubt) is not self.doubts:
+            self.doubts = bool(step.doubt)
+            self._forget()
 
-    def _ghosts_after(self, event: ev.Event, commands: tuple[ev.Command, ...]) -> None:
-        for command in commands:
-            if not isinstance(command, ev.Say):
-                continue
-            match command.event:
+    def _ghosts_of_the_commands(self, step: Step) -> None:
+        for record in step.records:
+            match record.event:
                 case "resumed":
                     self.paused = False
                     if self.memory_had_pause:
                         self._forget()
-                case "paused" if not command.fields.get("reminder"):
+                case "paused" if not record.fields.get("reminder"):
                     self.paused = True
                 case "bake_started":
                     self.bake_seen = 0
@@ -155,17 +126,14 @@ class World:
                 case "acked":
                     self.latched, self.charges, self.lost = False, (), False
                 case "switch_lost":
-                    done = event.done if isinstance(event, ev.SwitchFinished) else None
-                    self.lost = done is not None and done.outcome == "lost"
+                    self.lost = step.outcome == "lost"
                 case "release_marked":
-                    name = str(command.fields["upstream"])
-                    bad = command.fields["mark"] == "bad"
+                    name = str(record.fields["upstream"])
+                    bad = record.fields["mark"] == "bad"
                     self.marks = self.marks | {name} if bad else self.marks - {name}
-                case "switch_completed" if command.fields["trigger"] == "automatic":
-                    self.marks |= {str(command.fields["from"])}
-        self.memory_had_pause = self.state.memory.pause is not None
-
-    memory_had_pause = False
+                case "switch_completed" if record.fields["trigger"] == "automatic":
+                    self.marks |= {str(record.fields["from"])}
+        self.memory_had_pause = step.after.memory.pause is not None
 
     def _forget(self) -> None:
         for probe in (*self.probes.values(), self.database):
@@ -173,39 +141,21 @@ class World:
 
     # ------------------------------------------------------------ what may happen
 
-    @property
-    def stamp(self) -> str:
-        return f"files-{self.moves}"
-
     def look(self) -> None:
         """One observation of link, nginx and marker as they truly are."""
-        wall = WALL_MS - 1_000 + self.moves
-        link = LinkFact(self.link, "" if self.link else "not a symlink", f"l{self.moves}", wall)
-        running = self.nginx == "running"
-        nginx = NginxFact(self.nginx, "", "100:1" if running else "", wall)
-        self.seen = (self.link, self.workers if running else None)
-        self.send(
-            ev.Observed(
-                self.instant,
-                link,
-                nginx,
-                self.instant.boot_ms,
-                self.workers if running else None,
-                "",
-                "hands off" if self.disabled else None,
-                self.stamp,
-            )
-        )
+        self.marker = self.workers if self.nginx.state == "running" else None
+        self.seen = (self.link.upstream, self.marker)
+        super().look()
 
     def tick(self, ms: int) -> None:
         """Time passes: timers fire on their way, and the world is looked at."""
         self.now += ms
-        self.send(ev.Woke(self.instant))
+        self.woke()
         self.look()
 
     def answer(self, upstream: str, answer: Answer) -> None:
         answer = replace(answer, release=self.releases.get(upstream))
-        self.send(ev.Checked(self.instant, upstream, "p", answer))
+        super().answer(upstream, answer, "p")
 
     def deploy(self, upstream: str) -> None:
         """A new release runs there from now on."""
@@ -215,45 +165,28 @@ class World:
 
     def depend(self, answer: Answer) -> None:
         """The database answers."""
-        self.send(ev.DependencyChecked(self.instant, "database", answer))
-
-    def turn(self) -> None:
-        self.send(ev.Turn(self.instant))
+        self.dependency("database", answer)
 
     def finish(self, how: str) -> None:
         """The switch in flight ends: completed, undone, lost, refused, unclear, vanished (-old)."""
         flight = self.flight
         assert flight is not None
         outcome, _, stale = how.partition("-")
-        if outcome != "refused":
-            self.moves += 1
-        if outcome in ("completed", "unclear", "vanished") and not stale:
-            self.link = self.workers = flight.to
-        elif outcome in ("lost", "unclear"):
-            self.link = flight.to
-        elif outcome in ("undone", "vanished"):
-            self.link = flight.origin
-            self.workers = flight.origin or self.workers
-        words = {"completed": "proven", "undone": "refuted", "lost": "refuted"}
-        known = outcome in ("completed", "undone")
-        done = Done(
-            "" if outcome == "vanished" else outcome,
-            "switcher_unavailable" if outcome == "refused" else "",
-            how,
-            words.get(outcome, "unclear"),
-            link=f"l{self.moves}" if known else "",
-            master="100:1" if known else "",
-        )
+        gate = "switcher_unavailable" if outcome == "refused" else ""
+        done = self.commit(flight, "" if outcome == "vanished" else outcome, gate=gate, message=how)
+        if outcome == "vanished":
+            self.move(flight.origin if stale else flight.to)
+        if outcome in ("unclear", "vanished") and not (outcome == "unclear" and stale):
+            self.reload()
         self.flight = None
         if outcome == "refused" and self._automatic():
             self.charges = self.charges[:-1]
-        if known:
-            self.seen = (self.link, self.workers)
-        self.send(ev.SwitchFinished(self.instant, flight.switch_id, done))
+        if outcome in ("completed", "undone"):
+            self.seen = (self.link.upstream, self.workers)
+        self.ended(flight.switch_id, done)
 
     def _automatic(self) -> bool:
-        attempt = self.state.memory.attempt
-        return attempt is not None and attempt.trigger == "automatic"
+        return self.attempt is not None and self.attempt.order.trigger == "automatic"
 
     def crash(self, away: int = 0, reboot: bool = False) -> None:
         """The daemon is killed and starts from what is on its disk; the switcher goes on.
@@ -262,34 +195,27 @@ class World:
         """
         self.now += away
         if reboot:
-            self.boot += "'"
-            self.boot_base = 50_000 - self.now
-        self.state = begin(self.instant, self.policy)
-        self.queued, self.doubt = False, False
+            self.reboot()
+        self.queued, self.doubts = False, False
         self.seen = None
         self._forget()
-        memory = load_memory(save_memory(self.disk)) if self.disk is not None else None
-        self.memory_had_pause = memory is not None and memory.pause is not None
-        self.paused = self.memory_had_pause
-        self.send(ev.Restored(self.instant, memory, self.boot))
+        memory = self.remembered()
+        self.paused = self.memory_had_pause = memory is not None and memory.pause is not None
+        self.starts(memory)
         self.look()
 
     def order(self, verb: str, upstream: str | None = None, **how: Any) -> None:
         self.orders += 1
         order = f"o{self.orders}"
         self.asked |= {order}
-        self.send(ev.Ordered(self.instant, order, verb, DANA, upstream, "why", **how))
+        self.ordered(order, verb, DANA, upstream, "why", **how)
 
     def hand(self, to: str, reload: bool) -> None:
         """Somebody else moves the link, and reloads nginx or forgets it."""
-        self.moves += 1
-        self.link = to
+        self.move(to)
         if reload:
-            self.workers = to
+            self.reload()
         self.look()
-
-    def set_doubt(self, on: bool) -> None:
-        self.send(ev.HostDoubt(self.instant, "late" if on else ""))
 
     # ------------------------------------------------------------ for the search
 
@@ -297,9 +223,9 @@ class World:
         """Equal for worlds from which the same can follow: times are ages, names of no matter."""
         base = self.state.at.boot_ms
         ghosts = (
-            self.link,
+            self.link.upstream,
             self.workers,
-            self.nginx,
+            self.nginx.state,
             self.disabled,
             self.broken,
             self.queued,
