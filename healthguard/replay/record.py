@@ -231,7 +231,10 @@ def read_header(raw: Any) -> Header:
     if not isinstance(raw, Mapping) or "record" not in raw:
         raise ValueError("this is not a record of healthguard")
     if raw["record"] == 1:
-        return decode(Header, {**raw, "state": old.state(raw["state"])})
+        try:
+            return decode(Header, {**raw, "state": old.state(raw["state"])})
+        except (KeyError, TypeError, AttributeError) as problem:
+            raise ValueError(f"not the header of a record: {problem!r}") from problem
     if raw["record"] != FORMAT:
         raise ValueError(f"record format {raw['record']!r}, this healthguard reads {FORMAT}, 1")
     return decode(Header, raw)
@@ -278,7 +281,10 @@ def _maker(raw: object, of_old: bool, *, in_full: bool = False) -> Callable[[Ins
         raise ValueError("an event has one kind")
     name, body = next(iter(raw.items()))
     if of_old and isinstance(body, Mapping):
-        name, body = old.event(name, body)
+        try:
+            name, body = old.event(name, body)
+        except (KeyError, TypeError, AttributeError) as problem:
+            raise ValueError(f"not an event of a record: {problem!r}") from problem
     if name not in _KINDS or not isinstance(body, Mapping):
         raise ValueError(f"there is no event {name!r}")
     template = decode(_KINDS[name], {**body, "at": {"boot_ms": 0, "wall_ms": 0}})

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from healthguard.core import events as ev
 from healthguard.core.health import interval_ms
-from healthguard.core.model import Answer, Done, Instant, LinkFact, NginxFact, Policy, PrepareFact
+from healthguard.core.model import (
+    Answer,
+    Done,
+    Instant,
+    LinkFact,
+    NginxFact,
+    Order,
+    Policy,
+    PrepareFact,
+)
 from healthguard.core.pool import begin, step
 from healthguard.core.state import State, baking
 from healthguard.replay.recorder import Recorder
@@ -111,7 +120,8 @@ class Living:
         from tests.core.story import DANA
 
         def give() -> None:
-            self.send(ev.Ordered(self.at, f"o{ms}", verb, DANA, upstream, "because", **how))
+            order = Order(verb, DANA, upstream, "because", order_id=f"o{ms}", **how)
+            self.send(ev.Ordered(self.at, order))
 
         self._later(ms, give)
         return self

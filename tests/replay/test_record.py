@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from healthguard.core import events as ev
 from healthguard.core.memory import Memory
-from healthguard.core.model import Actor, Answer, Instant, LinkFact, NginxFact
+from healthguard.core.model import Actor, Answer, Instant, LinkFact, NginxFact, Order
 from healthguard.core.state import State
 from healthguard.replay.record import (
     Decoder,
@@ -45,7 +45,7 @@ def test_a_life_comes_back_as_it_was() -> None:
     living.order(70_000, "switch", "blue").order(75_000, "pause", for_ms=5_000)
     living.live(120_000)
     kinds = {type(event).__name__ for _, event, _ in living.noted}
-    assert kinds >= {"Restored", "Checked", "Observed", "Tested", "Turn", "Ordered", "Woke"}
+    assert kinds >= {"Restored", "Checked", "Observed", "Prepared", "Turn", "Ordered", "Woke"}
     assert living.decided
     state = living.noted[0][0]
     through([(event, commands) for _, event, commands in living.noted], state)
@@ -95,7 +95,11 @@ EVENTS = st.one_of(
         st.none() | TEXT,
         TEXT,
     ),
-    st.builds(ev.Ordered, TIMES, TEXT, TEXT, st.builds(Actor, TEXT), st.none() | TEXT, TEXT),
+    st.builds(
+        ev.Ordered,
+        TIMES,
+        st.builds(Order, TEXT, st.builds(Actor, TEXT), st.none() | TEXT, TEXT, order_id=TEXT),
+    ),
     st.builds(ev.Woke, TIMES),
     st.builds(ev.HostDoubt, TIMES, TEXT),
 )

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from healthguard.core.events import Ordered
-from healthguard.core.model import Actor, Instant
+from healthguard.core.model import Actor, Instant, Order
 from tests.stories.transcript import VERBS, StoryError, duration
 
 _ORDER = re.compile(
@@ -28,9 +28,7 @@ class Person:
         """The event for the core."""
         trigger = self.who if self.who in ("signal", "deploy") else "manual"
         actor = Actor("signal") if self.who == "signal" else Actor(self.who, 1000, 4711)
-        return Ordered(
-            now,
-            order_id,
+        order = Order(
             self.verb,
             actor,
             self.upstream,
@@ -38,7 +36,9 @@ class Person:
             trigger,
             self.force,
             for_ms=self.for_ms,
+            order_id=order_id,
         )
+        return Ordered(now, order)
 
 
 def person(what: str, pools: tuple[str, ...]) -> Person | None:

@@ -13,12 +13,13 @@ from typing import Any
 
 from healthguard.core import events as ev
 from healthguard.core import host as turns
-from healthguard.core.gates import Gate, evaluate
+from healthguard.core.gates import evaluate
 from healthguard.core.health import interval_ms
 from healthguard.core.memory import Memory
 from healthguard.core.model import Instant, Outcome
+from healthguard.core.now import Finding, in_use, now_of, pace_ms
 from healthguard.core.pool import begin, step
-from healthguard.core.state import State, active, pace_ms, target
+from healthguard.core.state import State
 from healthguard.machine.memory import load_memory, save_memory
 from tests.stories.nginx import Commit, Nginx
 from tests.stories.people import Person, person
@@ -50,7 +51,7 @@ class Snapshot:
     """One pool at one moment."""
 
     state: State
-    gates: tuple[Gate, ...]
+    gates: tuple[Finding, ...]
 
 
 @dataclass
@@ -384,7 +385,7 @@ class Simulation:
             case ev.AskTurn():
                 self._turns(turns.ask(self.turns, name))
             case ev.GiveBackTurn():
-                self._turns(turns.release(self.turns, name))
+                self._turns(turns.give_back(self.turns, name))
             case ev.Commit():
                 self._commit(name, pool, command)
             case ev.Reply(order, outcome):
@@ -492,7 +493,8 @@ class Simulation:
     def _snapper(self, pool: str, at: int) -> Callable[[], None]:
         def snap() -> None:
             state = replace(self.pools[pool].state, at=self.instant)
-            snapshot = Snapshot(state, evaluate(state, target(state)))
+            now = now_of(state)
+            snapshot = Snapshot(state, evaluate(now, now.target))
             self.run_.snapshots[(pool, at)] = snapshot
 
         return snap
@@ -500,4 +502,4 @@ class Simulation:
 
 def active_of(snapshot: Snapshot) -> str | None:
     """What the guard takes to be active."""
-    return active(snapshot.state)
+    return in_use(snapshot.state)[0]

@@ -13,6 +13,7 @@ from healthguard.core.model import (
     Instant,
     LinkFact,
     NginxFact,
+    Order,
     Policy,
     PrepareFact,
     UpstreamPolicy,
@@ -82,7 +83,10 @@ class World:
 
     def order(self, verb: str, **more: Any) -> None:
         self.send(
-            ev.Ordered(self.now, verb, verb, Actor("maria", 1000, 7), reason="because", **more)
+            ev.Ordered(
+                self.now,
+                Order(verb, Actor("maria", 1000, 7), reason="because", order_id=verb, **more),
+            )
         )
 
 
