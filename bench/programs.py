@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import yaml
 
-from healthguard.control.client import Client, Reply
+from healthguard.control.client import ApiReply, Client
 from tests.support.eventually import eventually
 from tests.support.nginx import BINARY
 
@@ -139,19 +139,19 @@ class Guard(Program):
     def ready(self) -> bool:
         """See Program."""
         reply = self.client.get("status")
-        return isinstance(reply, Reply) and reply.status == 200
+        return isinstance(reply, ApiReply) and reply.status == 200
 
     def pool(self, name: str) -> Mapping[str, Any]:
         """One pool's part of status."""
         reply = self.client.get("pools", name)
-        assert isinstance(reply, Reply), reply
+        assert isinstance(reply, ApiReply), reply
         return reply.body
 
     def switch(self, pool: str, to: str) -> bool:
         """A manual switch; True when it is done."""
         body = {"to": to, "reason": "bench"}
         reply = self.client.post("pools", pool, "switch", body=body, wait="10s", timeout_s=15)
-        return isinstance(reply, Reply) and reply.status == 200
+        return isinstance(reply, ApiReply) and reply.status == 200
 
 
 def environment() -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from healthguard.config import DEPENDENCIES, Config, PoolConfig, SecretError, resolve_env
+from healthguard.config import DEPENDENCIES, Config, PoolConfig, UnresolvedVariable, resolve_env
 from healthguard.nginx.observe import NginxObserver
 from healthguard.nginx.ports import Observer, Switcher
 from healthguard.nginx.settings import PoolFiles
@@ -41,7 +41,7 @@ def build_probers(pool: PoolConfig, shared: Shared) -> Probers:
 def _prober(spec: Spec, shared: Shared, place: str) -> Prober:
     try:
         return build_prober(_with_secrets(spec), shared)
-    except (SecretError, ValueError) as problem:
+    except (UnresolvedVariable, ValueError) as problem:
         raise BuildError(f"{place}: {problem}") from problem
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from healthguard.check.findings import ERROR, OK, WARNING, Finding
+from healthguard.check.findings import ERROR, OK, WARNING, CheckResult
 from healthguard.nginx import conf
 from healthguard.nginx.settings import NginxSettings, PoolFiles
 
@@ -28,11 +28,11 @@ def names_a_host(address: str) -> bool:
     return False
 
 
-def check_colours(nginx: NginxSettings, pool: PoolFiles) -> Iterator[Finding]:
+def check_colours(nginx: NginxSettings, pool: PoolFiles) -> Iterator[CheckResult]:
     """Findings about one pool's colour files and where nginx includes them."""
     missing = [path for path in pool.upstreams.values() if conf.read_text(path) is None]
     for path in missing:
-        yield Finding(ERROR, pool.pool, "colour_file", f"{path} cannot be read", "create it")
+        yield CheckResult(ERROR, pool.pool, "colour_file", f"{path} cannot be read", "create it")
     listing = conf.walk(nginx.config, [pool.link], pool.upstreams.values())
     yield from _included(nginx, pool, listing)
     if not missing:
@@ -40,9 +40,11 @@ def check_colours(nginx: NginxSettings, pool: PoolFiles) -> Iterator[Finding]:
         yield from _used(pool, listing)
 
 
-def _included(nginx: NginxSettings, pool: PoolFiles, listing: conf.Listing) -> Iterator[Finding]:
+def _included(
+    nginx: NginxSettings, pool: PoolFiles, listing: conf.Listing
+) -> Iterator[CheckResult]:
     if not conf.includes_link(listing, pool.link):
-        yield Finding(
+        yield CheckResult(
             ERROR,
             pool.pool,
             "link_not_included",
@@ -53,7 +55,7 @@ def _included(nginx: NginxSettings, pool: PoolFiles, listing: conf.Listing) -> I
     for pattern, found in listing.patterns:
         both = [colours[path] for path in map(os.path.normpath, found) if path in colours]
         if both:
-            yield Finding(
+            yield CheckResult(
                 ERROR,
                 pool.pool,
                 "colour_included",
@@ -62,12 +64,12 @@ def _included(nginx: NginxSettings, pool: PoolFiles, listing: conf.Listing) -> I
             )
 
 
-def _fit(pool: PoolFiles) -> Iterator[Finding]:
+def _fit(pool: PoolFiles) -> Iterator[CheckResult]:
     """Every file must define the same names, and say something else about them."""
     names = {name: conf.upstream_names(path) for name, path in pool.upstreams.items()}
     if len(set(names.values())) > 1:
         each = "; ".join(f"{name} defines {_listed(found)}" for name, found in names.items())
-        yield Finding(
+        yield CheckResult(
             ERROR,
             pool.pool,
             "upstream_names",
@@ -80,7 +82,7 @@ def _fit(pool: PoolFiles) -> Iterator[Finding]:
         words = tuple(each.words for each in conf.statements(conf.read_text(path) or ""))
         twin = said.setdefault(words, name)
         if twin != name:
-            yield Finding(
+            yield CheckResult(
                 ERROR,
                 pool.pool,
                 "same_content",
@@ -89,7 +91,7 @@ def _fit(pool: PoolFiles) -> Iterator[Finding]:
             )
 
 
-def _used(pool: PoolFiles, listing: conf.Listing) -> Iterator[Finding]:
+def _used(pool: PoolFiles, listing: conf.Listing) -> Iterator[CheckResult]:
     names = set().union(*(conf.upstream_names(path) for path in pool.upstreams.values()))
     if not names:
         return  # a file that sets something else, for example a variable: nothing to compare
@@ -97,13 +99,13 @@ def _used(pool: PoolFiles, listing: conf.Listing) -> Iterator[Finding]:
     used = {re.split(r"[/:]", re.sub(r"^[a-z]+://", "", target))[0] for target in passes}
     if names & used:
         message = f"nginx sends traffic to upstream {_listed(tuple(sorted(names & used)))}"
-        yield Finding(OK, pool.pool, "upstream_used", message)
+        yield CheckResult(OK, pool.pool, "upstream_used", message)
     elif any("$" in target for target in passes):
         message = f"upstream {_listed(tuple(sorted(names)))} is used, if at all, through a variable"
-        yield Finding(WARNING, pool.pool, "upstream_used", message, "see to it that it is")
+        yield CheckResult(WARNING, pool.pool, "upstream_used", message, "see to it that it is")
     else:
         others = f"; what is used is {_listed(tuple(sorted(used)))}" if used else ""
-        yield Finding(
+        yield CheckResult(
             ERROR,
             pool.pool,
             "upstream_used",

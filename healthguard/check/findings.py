@@ -10,7 +10,7 @@ OK, WARNING, ERROR = "ok", "warning", "error"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One thing that was looked at. ``pool`` is None for what concerns the whole host.
 
     ``what`` is one bounded word for machines, ``remedy`` what to do ("" when nothing).
@@ -23,7 +23,7 @@ class Finding:
     remedy: str = ""
 
 
-def render(findings: Iterable[Finding], width: int = 100) -> str:
+def render(findings: Iterable[CheckResult], width: int = 100) -> str:
     """For people: a line or a few for each finding, and a summary."""
     findings = list(findings)
     lines = [line for finding in findings for line in _lines(finding, width)]
@@ -32,18 +32,18 @@ def render(findings: Iterable[Finding], width: int = 100) -> str:
     return "\n".join([*lines, summary if errors or warnings else "all is well"])
 
 
-def as_json(findings: Iterable[Finding]) -> dict[str, object]:
+def as_json(findings: Iterable[CheckResult]) -> dict[str, object]:
     """For machines: ``{"ok": bool, "findings": [...]}``."""
     findings = list(findings)
     return {"ok": exit_code(findings) == 0, "findings": [asdict(each) for each in findings]}
 
 
-def exit_code(findings: Iterable[Finding]) -> int:
+def exit_code(findings: Iterable[CheckResult]) -> int:
     """0 without errors, else 1 (a configuration that cannot be read at all is a 2)."""
     return Code.REFUSED if _count(findings, ERROR) else Code.OK
 
 
-def _lines(finding: Finding, width: int) -> list[str]:
+def _lines(finding: CheckResult, width: int) -> list[str]:
     place = f"{finding.pool}: " if finding.pool else ""
     head = f"{finding.level:<8} {place}{finding.message}"
     lines = textwrap.wrap(head, width, subsequent_indent=" " * 9, break_long_words=False)
@@ -53,7 +53,7 @@ def _lines(finding: Finding, width: int) -> list[str]:
     return lines
 
 
-def _count(findings: Iterable[Finding], level: str) -> int:
+def _count(findings: Iterable[CheckResult], level: str) -> int:
     return sum(finding.level == level for finding in findings)
 
 

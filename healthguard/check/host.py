@@ -6,13 +6,13 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from healthguard.check.findings import ERROR, OK, WARNING, Finding
-from healthguard.config import Config, PoolConfig, SecretError, resolve_env
+from healthguard.check.findings import ERROR, OK, WARNING, CheckResult
+from healthguard.config import Config, PoolConfig, UnresolvedVariable, resolve_env
 from healthguard.nginx import build
 from healthguard.probes.spec import ExecSpec, HttpSpec
 
 
-def check_host(config: Config) -> Iterator[Finding]:
+def check_host(config: Config) -> Iterator[CheckResult]:
     """Findings about what the configuration names outside nginx's own files."""
     yield from _programs(config)
     yield from _guarded(config.path, "the configuration")
@@ -22,23 +22,25 @@ def check_host(config: Config) -> Iterator[Finding]:
         yield from _probe_files(pool)
 
 
-def _programs(config: Config) -> Iterator[Finding]:
+def _programs(config: Config) -> Iterator[CheckResult]:
     nginx = config.nginx
     problem = build.read_build(nginx.binary).problem
     if problem:
-        yield Finding(ERROR, None, "nginx_binary", problem, "correct nginx.binary")
+        yield CheckResult(ERROR, None, "nginx_binary", problem, "correct nginx.binary")
     if not os.access(nginx.config, os.R_OK):
         message = f"{nginx.config} is not there, or may not be read by this user"
-        yield Finding(ERROR, None, "nginx_config", message, "correct nginx.config, or run as root")
+        yield CheckResult(
+            ERROR, None, "nginx_config", message, "correct nginx.config, or run as root"
+        )
     if nginx.reload == "systemctl" and not Path("/run/systemd/system").is_dir():
         message = "nginx.reload is systemctl, but this host does not run systemd"
-        yield Finding(ERROR, None, "reload", message, "reload: auto")
+        yield CheckResult(ERROR, None, "reload", message, "reload: auto")
     if isinstance(nginx.reload, tuple) and not os.access(nginx.reload[0], os.X_OK):
         message = f"nginx.reload names {nginx.reload[0]}, which cannot be run"
-        yield Finding(ERROR, None, "reload", message, "name it with its absolute path")
+        yield CheckResult(ERROR, None, "reload", message, "name it with its absolute path")
 
 
-def _guarded(path: Path, what: str) -> Iterator[Finding]:
+def _guarded(path: Path, what: str) -> Iterator[CheckResult]:
     """Only root, or who runs this, may write there: whoever can, decides where traffic goes."""
     try:
         seen = path.stat()
@@ -47,7 +49,7 @@ def _guarded(path: Path, what: str) -> Iterator[Finding]:
     if seen.st_mode & 0o022 and not stat.S_ISSOCK(seen.st_mode):
         mode = f"{seen.st_mode & 0o7777:04o}"
         message = f"{what} {path} may be written to by others (mode {mode})"
-        yield Finding(ERROR, None, "rights", message, f"chmod go-w {path}")
+        yield CheckResult(ERROR, None, "rights", message, f"chmod go-w {path}")
 
 
 def _mode(path: Path) -> int | None:
@@ -60,12 +62,12 @@ def _mode(path: Path) -> int | None:
         return 0
 
 
-def _hidden(path: Path, what: str) -> Finding:
+def _hidden(path: Path, what: str) -> CheckResult:
     message = f"this user may not look at {path}"
-    return Finding(WARNING, None, what, message, "run check as root to have it looked at")
+    return CheckResult(WARNING, None, what, message, "run check as root to have it looked at")
 
 
-def _folders(config: Config) -> Iterator[Finding]:
+def _folders(config: Config) -> Iterator[CheckResult]:
     daemon = config.daemon
     yield from _guarded(daemon.state_dir, "the state folder")
     for path, key in ((daemon.state_dir, "state_dir"), (daemon.event_log.parent, "event_log")):
@@ -75,38 +77,40 @@ def _folders(config: Config) -> Iterator[Finding]:
         elif not stat.S_ISDIR(mode):
             message = f"the folder {path} (daemon.{key}) is not there"
             remedy = f"install -d {path}, for the daemon's user"
-            yield Finding(WARNING, None, "folder", message, remedy)
+            yield CheckResult(WARNING, None, "folder", message, remedy)
 
 
-def _sockets(config: Config) -> Iterator[Finding]:
+def _sockets(config: Config) -> Iterator[CheckResult]:
     control = config.daemon.control_socket
     mode = _mode(control)
     if mode is None:
         yield _hidden(control, "control_socket")
     elif mode == 0:
         message = f"no control socket {control}: the daemon does not run"
-        yield Finding(OK, None, "control_socket", message)
+        yield CheckResult(OK, None, "control_socket", message)
     elif not stat.S_ISSOCK(mode):
         message = f"{control} is not a socket: the daemon could not listen there"
-        yield Finding(ERROR, None, "control_socket", message, f"remove {control}")
+        yield CheckResult(ERROR, None, "control_socket", message, f"remove {control}")
     for group in config.daemon.control_groups:
         if not _group_exists(group):
             message = f"the group {group} of control_groups does not exist"
-            yield Finding(WARNING, None, "control_groups", message, f"groupadd --system {group}")
+            yield CheckResult(
+                WARNING, None, "control_groups", message, f"groupadd --system {group}"
+            )
     if isinstance(config.switcher, Path):
         yield from _switcher(config.switcher)
 
 
-def _switcher(path: Path) -> Iterator[Finding]:
+def _switcher(path: Path) -> Iterator[CheckResult]:
     mode = _mode(path)
     if mode is None:
         yield _hidden(path, "switcher")
     elif not stat.S_ISSOCK(mode):
         message = f"there is no socket {path}: nobody could switch"
-        yield Finding(ERROR, None, "switcher", message, "start the switcher's socket unit")
+        yield CheckResult(ERROR, None, "switcher", message, "start the switcher's socket unit")
     elif mode & 0o006:
         message = f"everybody may open {path} and so switch"
-        yield Finding(ERROR, None, "switcher", message, f"chmod o= {path}")
+        yield CheckResult(ERROR, None, "switcher", message, f"chmod o= {path}")
 
 
 def _group_exists(name: str) -> bool:
@@ -117,25 +121,25 @@ def _group_exists(name: str) -> bool:
     return True
 
 
-def _secrets(pool: PoolConfig, place: str, spec: HttpSpec) -> Iterator[Finding]:
+def _secrets(pool: PoolConfig, place: str, spec: HttpSpec) -> Iterator[CheckResult]:
     for header, value in spec.headers:
         try:
             resolve_env(value)
-        except SecretError as error:
+        except UnresolvedVariable as error:
             message = f"header {header} of {place}: {error} here; the daemon does not start without"
             remedy = "EnvironmentFile= in the daemon's unit"
-            yield Finding(WARNING, pool.policy.pool, "secret_missing", message, remedy)
+            yield CheckResult(WARNING, pool.policy.pool, "secret_missing", message, remedy)
 
 
-def _probe_files(pool: PoolConfig) -> Iterator[Finding]:
+def _probe_files(pool: PoolConfig) -> Iterator[CheckResult]:
     for upstream, specs in pool.probes.items():
         for probe, spec in specs.items():
             place = f"probe {probe} of {upstream}"
             if isinstance(spec, ExecSpec) and not os.access(spec.argv[0], os.X_OK):
                 message = f"{place} runs {spec.argv[0]}, which is not there or cannot be run"
-                yield Finding(ERROR, pool.policy.pool, "probe_file", message, "correct exec")
+                yield CheckResult(ERROR, pool.policy.pool, "probe_file", message, "correct exec")
             if isinstance(spec, HttpSpec):
                 yield from _secrets(pool, place, spec)
             if isinstance(spec, HttpSpec) and spec.ca_file and not os.access(spec.ca_file, os.R_OK):
                 message = f"{place} trusts {spec.ca_file}, which cannot be read"
-                yield Finding(ERROR, pool.policy.pool, "probe_file", message, "correct ca_file")
+                yield CheckResult(ERROR, pool.policy.pool, "probe_file", message, "correct ca_file")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from healthguard.check import detection
 from healthguard.check.colours import names_a_host
-from healthguard.check.findings import OK, WARNING, Finding
+from healthguard.check.findings import OK, WARNING, CheckResult
 from healthguard.config import Config, PoolConfig, names_secret
 from healthguard.core.durations import written
 from healthguard.nginx import conf
@@ -15,17 +15,17 @@ _CONFIRM_MS = 3_000  # less is too short for an nginx with many sites
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token")
 
 
-def check_offline(config: Config) -> list[Finding]:
+def check_offline(config: Config) -> list[CheckResult]:
     """Findings about a valid configuration; needs no nginx and no daemon."""
     found = [finding for pool in config.pools.values() for finding in _pool(pool)]
     return [*_nginx(config.nginx), *found]
 
 
-def _nginx(nginx: NginxSettings) -> Iterator[Finding]:
+def _nginx(nginx: NginxSettings) -> Iterator[CheckResult]:
     if nginx.confirm_timeout_ms < _CONFIRM_MS:
         # Measured: with 500 TLS servers nginx takes 0.5 s, and 100 ms more until its old workers
         # have stopped answering; on a busy host it is a multiple of that.
-        yield Finding(
+        yield CheckResult(
             WARNING,
             None,
             "confirm_timeout",
@@ -35,9 +35,9 @@ def _nginx(nginx: NginxSettings) -> Iterator[Finding]:
         )
 
 
-def _pool(pool: PoolConfig) -> Iterator[Finding]:
+def _pool(pool: PoolConfig) -> Iterator[CheckResult]:
     name = pool.policy.pool
-    yield Finding(OK, name, "detection", detection.sentence(pool))
+    yield CheckResult(OK, name, "detection", detection.sentence(pool))
     yield from _timers(pool)
     yield from _way_back(pool)
     yield from _marker(pool)
@@ -47,7 +47,7 @@ def _pool(pool: PoolConfig) -> Iterator[Finding]:
             yield from _secrets(name, f"{upstream}.{probe}", spec)
     for upstream, path in pool.files.upstreams.items():
         for address in filter(names_a_host, conf.server_addresses(path)):
-            yield Finding(
+            yield CheckResult(
                 WARNING,
                 name,
                 "upstream_by_name",
@@ -57,10 +57,10 @@ def _pool(pool: PoolConfig) -> Iterator[Finding]:
             )
 
 
-def _timers(pool: PoolConfig) -> Iterator[Finding]:
+def _timers(pool: PoolConfig) -> Iterator[CheckResult]:
     timeout, interval = detection.longest_timeout(pool), pool.policy.health.interval_ms
     if timeout > interval:
-        yield Finding(
+        yield CheckResult(
             WARNING,
             pool.policy.pool,
             "timeout",
@@ -71,13 +71,13 @@ def _timers(pool: PoolConfig) -> Iterator[Finding]:
         )
 
 
-def _way_back(pool: PoolConfig) -> Iterator[Finding]:
+def _way_back(pool: PoolConfig) -> Iterator[CheckResult]:
     policy = pool.policy
     if policy.standby == "stopped":
         message = "standby: stopped, so nothing to go back to: never switched automatically"
-        yield Finding(OK, policy.pool, "target", message)
+        yield CheckResult(OK, policy.pool, "target", message)
     elif policy.stable is None:
-        yield Finding(
+        yield CheckResult(
             WARNING,
             policy.pool,
             "target",
@@ -86,12 +86,12 @@ def _way_back(pool: PoolConfig) -> Iterator[Finding]:
         )
     if policy.mode_steady == policy.mode_bake == "observe":
         message = "mode: observe, so that it only says what it would have done"
-        yield Finding(OK, policy.pool, "mode", message)
+        yield CheckResult(OK, policy.pool, "mode", message)
 
 
-def _marker(pool: PoolConfig) -> Iterator[Finding]:
+def _marker(pool: PoolConfig) -> Iterator[CheckResult]:
     if pool.files.confirm_url is None:
-        yield Finding(
+        yield CheckResult(
             WARNING,
             pool.policy.pool,
             "marker",
@@ -100,9 +100,9 @@ def _marker(pool: PoolConfig) -> Iterator[Finding]:
         )
 
 
-def _blind(pool: str, upstream: str, specs: Iterable[Spec]) -> Iterator[Finding]:
+def _blind(pool: str, upstream: str, specs: Iterable[Spec]) -> Iterator[CheckResult]:
     if not any(_knows_whom_it_asks(spec) for spec in specs):
-        yield Finding(
+        yield CheckResult(
             WARNING,
             pool,
             "probe_blind",
@@ -119,10 +119,10 @@ def _knows_whom_it_asks(spec: Spec) -> bool:
     return any(predicates) or bool(spec.ca_file)
 
 
-def _secrets(pool: str, place: str, spec: Spec) -> Iterator[Finding]:
+def _secrets(pool: str, place: str, spec: Spec) -> Iterator[CheckResult]:
     for header, value in spec.headers if isinstance(spec, HttpSpec) else ():
         if header.lower() in _SECRET_HEADERS and not names_secret(value):
-            yield Finding(
+            yield CheckResult(
                 WARNING,
                 pool,
                 "secret",

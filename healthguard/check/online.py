@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from healthguard.check.colours import check_colours
-from healthguard.check.findings import ERROR, OK, WARNING, Finding
+from healthguard.check.findings import ERROR, OK, WARNING, CheckResult
 from healthguard.check.host import check_host
 from healthguard.check.sandbox import Show, check_sandbox, show
 from healthguard.config import Config
@@ -21,7 +21,7 @@ MARKER_TIMEOUT = 2.0
 
 async def check_online(
     config: Config, switcher: Switcher, show: Show = show, disable: Path = DISABLE
-) -> list[Finding]:
+) -> list[CheckResult]:
     """Findings about this host. ``switcher`` does a real prepare for every other upstream.
 
     ``show`` gives the properties of a unit; ``disable`` is the DISABLE file.
@@ -37,31 +37,33 @@ async def check_online(
     return findings
 
 
-def _disabled(disable: Path) -> Iterator[Finding]:
+def _disabled(disable: Path) -> Iterator[CheckResult]:
     said = read_disable(disable)
     if said is not None:
         message = f"{disable} is there, nothing is switched: {said or '(empty)'}"
-        yield Finding(WARNING, None, "disabled", message, f"rm {disable}, to let it act again")
+        yield CheckResult(WARNING, None, "disabled", message, f"rm {disable}, to let it act again")
 
 
-def _nginx(config: Config) -> list[Finding]:
+def _nginx(config: Config) -> list[CheckResult]:
     fact, master = MasterFinder(config.nginx).find()
     if master is None:
-        return [Finding(ERROR, None, "nginx", f"nginx does not run: {fact.detail}", "start nginx")]
+        return [
+            CheckResult(ERROR, None, "nginx", f"nginx does not run: {fact.detail}", "start nginx")
+        ]
     if fact.state != "running":
-        return [Finding(ERROR, None, "nginx", fact.detail, "wait until the upgrade is over")]
-    findings = [Finding(OK, None, "nginx", f"nginx runs, its master is process {master.pid}")]
+        return [CheckResult(ERROR, None, "nginx", fact.detail, "wait until the upgrade is over")]
+    findings = [CheckResult(OK, None, "nginx", f"nginx runs, its master is process {master.pid}")]
     if fact.detail:
-        findings = [Finding(ERROR, None, "nginx", fact.detail, "see nginx's error log")]
+        findings = [CheckResult(ERROR, None, "nginx", fact.detail, "see nginx's error log")]
     if fact.shutting_down:
         message = f"{fact.shutting_down} old workers still finish their connections"
-        findings.append(Finding(OK, None, "nginx_old_workers", message))
+        findings.append(CheckResult(OK, None, "nginx_old_workers", message))
     return findings
 
 
 async def _pool(
     config: Config, pool: PoolFiles, switcher: Switcher, nginx_up: bool
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[CheckResult]:
     seen = link.read_link(pool)
     for finding in (*_link(pool, seen), *check_colours(config.nginx, pool)):
         yield finding
@@ -73,41 +75,43 @@ async def _pool(
         yield await _prepare(pool, upstream, switcher)
 
 
-def _link(pool: PoolFiles, seen: LinkFact) -> Iterator[Finding]:
+def _link(pool: PoolFiles, seen: LinkFact) -> Iterator[CheckResult]:
     if seen.problem:
         first = next(iter(pool.upstreams.values())).name
         there = os.path.lexists(pool.link)
         remedy = "correct it by hand" if there else f"ln -s {first} {pool.link}"
-        yield Finding(ERROR, pool.pool, "link", seen.problem, remedy)
+        yield CheckResult(ERROR, pool.pool, "link", seen.problem, remedy)
     else:
-        yield Finding(OK, pool.pool, "link", f"{pool.link} names {seen.upstream}")
+        yield CheckResult(OK, pool.pool, "link", f"{pool.link} names {seen.upstream}")
     for upstream in pool.upstreams:
         problem = link.candidate_problem(pool, upstream)
         if problem and upstream != seen.upstream and os.path.exists(pool.upstreams[upstream]):  # noqa: PTH110 - raises nothing
-            yield Finding(ERROR, pool.pool, "colour_rights", problem, "chown root, chmod go-w")
+            yield CheckResult(ERROR, pool.pool, "colour_rights", problem, "chown root, chmod go-w")
 
 
-async def _marker(pool: PoolFiles, url: str, seen: LinkFact) -> Finding:
+async def _marker(pool: PoolFiles, url: str, seen: LinkFact) -> CheckResult:
     said = await marker.ask(url, MARKER_TIMEOUT)
     if said.name is None:
         remedy = "set it up as nginx/README.md shows, then reload nginx"
-        return Finding(ERROR, pool.pool, "marker", said.problem, remedy)
+        return CheckResult(ERROR, pool.pool, "marker", said.problem, remedy)
     if said.name not in pool.upstreams:
         names = ", ".join(pool.upstreams)
         message = f"the marker names {said.name!r}, which is none of the upstreams ({names})"
-        return Finding(ERROR, pool.pool, "marker", message, "correct the map in the colour files")
+        return CheckResult(
+            ERROR, pool.pool, "marker", message, "correct the map in the colour files"
+        )
     if seen.upstream is not None and said.name != seen.upstream:
         message = f"the link names {seen.upstream}, but nginx's workers use {said.name}"
         remedy = f"healthguard switch {pool.pool} UPSTREAM, with the one that should serve"
-        return Finding(ERROR, pool.pool, "marker", message, remedy)
-    return Finding(OK, pool.pool, "marker", f"nginx itself says that it uses {said.name}")
+        return CheckResult(ERROR, pool.pool, "marker", message, remedy)
+    return CheckResult(OK, pool.pool, "marker", f"nginx itself says that it uses {said.name}")
 
 
-async def _prepare(pool: PoolFiles, upstream: str, switcher: Switcher) -> Finding:
+async def _prepare(pool: PoolFiles, upstream: str, switcher: Switcher) -> CheckResult:
     fact = await switcher.prepare(pool.pool, upstream)
     if fact.ticket is not None:
         message = f"a switch to {upstream} was prepared and would be possible ({fact.took_ms} ms)"
-        return Finding(OK, pool.pool, "prepare", message)
+        return CheckResult(OK, pool.pool, "prepare", message)
     level = WARNING if fact.gate == "switch_in_flight" else ERROR
     message = f"a switch to {upstream} would be refused ({fact.gate}): {fact.message}"
-    return Finding(level, pool.pool, "prepare", message, "correct that, then check again")
+    return CheckResult(level, pool.pool, "prepare", message, "correct that, then check again")

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from healthguard.check.findings import OK, WARNING, Finding
+from healthguard.check.findings import OK, WARNING, CheckResult
 from healthguard.config import Config
 
 SWITCHER, RECONCILE = UNITS = ("healthguard-switcher.service", "healthguard-reconcile.service")
@@ -34,7 +34,7 @@ def show(unit: str) -> Mapping[str, str]:
     return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
 
 
-def check_sandbox(config: Config, show: Show) -> Iterator[Finding]:
+def check_sandbox(config: Config, show: Show) -> Iterator[CheckResult]:
     """Findings about links that lie where a unit may only read."""
     if not isinstance(config.switcher, Path):
         return
@@ -47,7 +47,7 @@ def check_sandbox(config: Config, show: Show) -> Iterator[Finding]:
         if closed:
             yield _warning(unit, closed)
         else:
-            yield Finding(OK, None, "sandbox", f"{unit} may write where the links lie")
+            yield CheckResult(OK, None, "sandbox", f"{unit} may write where the links lie")
 
 
 def _writable(folder: Path, seen: Mapping[str, str]) -> bool:
@@ -58,10 +58,10 @@ def _writable(folder: Path, seen: Mapping[str, str]) -> bool:
     return any(folder.is_relative_to(Path(each).resolve()) for each in given)
 
 
-def _warning(unit: str, folders: list[str]) -> Finding:
+def _warning(unit: str, folders: list[str]) -> CheckResult:
     names = " ".join(folders)
     again = f" && systemctl restart {SWITCHER}" if unit == SWITCHER else ""
-    return Finding(
+    return CheckResult(
         WARNING,
         None,
         "sandbox",

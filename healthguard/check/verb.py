@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from healthguard.assembly import build_switcher
-from healthguard.check.findings import Finding, as_json, exit_code, render
+from healthguard.check.findings import CheckResult, as_json, exit_code, render
 from healthguard.check.offline import check_offline
 from healthguard.check.online import check_online
 from healthguard.config import Config, ConfigError, load
@@ -23,7 +23,7 @@ def run(path: Path, offline: bool, want_json: bool) -> int:
     except ConfigError as error:
         _refuse(error, want_json)
         return Code.USAGE
-    findings = [Finding("ok", None, "configuration", f"{path} is valid")]
+    findings = [CheckResult("ok", None, "configuration", f"{path} is valid")]
     findings += check_offline(config)
     if not offline:
         findings += asyncio.run(_online(config))
@@ -32,7 +32,7 @@ def run(path: Path, offline: bool, want_json: bool) -> int:
     return exit_code(findings)
 
 
-async def _online(config: Config) -> list[Finding]:
+async def _online(config: Config) -> list[CheckResult]:
     return await check_online(config, build_switcher(config))
 
 

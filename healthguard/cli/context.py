@@ -8,7 +8,7 @@ from pathlib import Path
 
 from healthguard.cli.output import Output, part, text
 from healthguard.cli.remedies import remedy
-from healthguard.control.client import FORBIDDEN, SILENT, Client, Lines, Reply, Trouble
+from healthguard.control.client import FORBIDDEN, SILENT, ApiReply, Client, Lines, NoAnswer
 from healthguard.core.codes import Code
 
 DEFAULT_CONFIG = Path("/etc/healthguard/healthguard.yaml")
@@ -47,7 +47,7 @@ class Context:
 
     # ------------------------------------------------------------- when there is no good answer
 
-    def no_answer(self, client: Client, trouble: Trouble) -> int:
+    def no_answer(self, client: Client, trouble: NoAnswer) -> int:
         """Say that and why the daemon does not answer, and what to do. Exit code 3."""
         if trouble.kind == FORBIDDEN:
             said = [f"healthguard: may not connect to {client.path}: {trouble.message}"]
@@ -64,7 +64,7 @@ class Context:
         self.output.error("\n".join(said))
         return Code.NO_ACCESS
 
-    def refused(self, reply: Reply, pool: str = "", target: str = "") -> int:
+    def refused(self, reply: ApiReply, pool: str = "", target: str = "") -> int:
         """Say what the daemon refused, and what to do. The exit code of the answer."""
         code = reply.body.get("exit_code")
         if not isinstance(code, int):
@@ -108,11 +108,11 @@ class Context:
             said += f"\n  what to do: {help_line}"
         self.output.error(said.rstrip())
 
-    def read(self, *parts: str) -> Reply | int:
+    def read(self, *parts: str) -> ApiReply | int:
         """A reading request. An exit code in place of the answer if that was not a good one."""
         client = self.client()
         reply = client.get(*parts)
-        if isinstance(reply, Trouble):
+        if isinstance(reply, NoAnswer):
             return self.no_answer(client, reply)
         return reply if reply.status == 200 else self.refused(reply, *parts[1:2])
 
@@ -120,7 +120,7 @@ class Context:
         """A stream of events. An exit code in its place if there is none."""
         client = self.client()
         lines = client.lines(*parts, query=query, follow=follow)
-        if isinstance(lines, Trouble):
+        if isinstance(lines, NoAnswer):
             return self.no_answer(client, lines)
         return lines if lines.refusal is None else self.refused(lines.refusal)
 

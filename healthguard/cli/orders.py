@@ -8,7 +8,7 @@ from typing import Any
 from healthguard.cli.context import Context
 from healthguard.cli.entry import Verb
 from healthguard.cli.output import part, text
-from healthguard.control.client import Reply, Trouble
+from healthguard.control.client import ApiReply, NoAnswer
 from healthguard.core import durations
 from healthguard.core.codes import Code
 
@@ -262,7 +262,7 @@ def _send(
     except KeyboardInterrupt:
         context.output.error("not waiting any longer; what was begun goes on")
         return Code.INTERRUPTED
-    if isinstance(reply, Trouble):
+    if isinstance(reply, NoAnswer):
         return _no_outcome(context, client.path, reply, pool) or context.no_answer(client, reply)
     if context.json:
         context.output.json(reply.body)
@@ -277,7 +277,7 @@ def _send(
     return Code.OK
 
 
-def _no_outcome(context: Context, path: object, trouble: Trouble, pool: str) -> int:
+def _no_outcome(context: Context, path: object, trouble: NoAnswer, pool: str) -> int:
     """The order was sent and no outcome came back: it may well be carried out. 0: not so."""
     if not trouble.sent:
         return 0
@@ -288,7 +288,7 @@ def _no_outcome(context: Context, path: object, trouble: Trouble, pool: str) -> 
     return Code.WAITING
 
 
-def _waiting(context: Context, reply: Reply, pool: str) -> int:
+def _waiting(context: Context, reply: ApiReply, pool: str) -> int:
     name = text(reply.body.get("id"))
     context.output.error(
         f"waiting: {name}: {text(reply.body.get('message'))}\n"

@@ -1,6 +1,6 @@
 """The configuration: `load` a file, `parse` a text; strict, and all problems at once."""
 
-from healthguard.config.environment import SecretError, names_secret, resolve_env
+from healthguard.config.environment import UnresolvedVariable, names_secret, resolve_env
 from healthguard.config.loading import digest_of, load, parse
 from healthguard.config.problems import ConfigError, Problem
 from healthguard.config.settings import DEPENDENCIES, Config, DaemonSettings, PoolConfig
@@ -12,7 +12,7 @@ __all__ = [
     "DaemonSettings",
     "PoolConfig",
     "Problem",
-    "SecretError",
+    "UnresolvedVariable",
     "digest_of",
     "load",
     "names_secret",

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from healthguard.config.document import Scalar
 from healthguard.config.kinds import ScalarKind, Schema
-from healthguard.config.problems import Refused
+from healthguard.config.problems import ValueRefused
 
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
@@ -37,15 +37,15 @@ class Url:
 
 
 def host_of(text: str) -> str:
-    """``text`` as a host name or IP address. Raises Refused."""
+    """``text`` as a host name or IP address. Raises ValueRefused."""
     if ":" in text:
         return _ip(text, "IPv6 address")
     if re.fullmatch(r"[0-9.]+", text):
         return _ip(text, "IPv4 address")
     if len(text) > 253:
-        raise Refused("has a host that is too long")
+        raise ValueRefused("has a host that is too long")
     if not _HOST_NAME.fullmatch(text):
-        raise Refused(f"has no valid host ({text[:64] or 'empty'})")
+        raise ValueRefused(f"has no valid host ({text[:64] or 'empty'})")
     return text.lower()
 
 
@@ -53,12 +53,12 @@ def _ip(text: str, what: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError as error:
-        raise Refused(f"has no valid {what} ({text[:64]})") from error
+        raise ValueRefused(f"has no valid {what} ({text[:64]})") from error
 
 
 def _port(text: str, least: int) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or not least <= int(text) <= 65535:
-        raise Refused(f"must have a port from {least} to 65535")
+        raise ValueRefused(f"must have a port from {least} to 65535")
     return int(text)
 
 
@@ -74,9 +74,9 @@ class AbsolutePath(ScalarKind):
     def convert(self, raw: Scalar) -> Path:
         """See ScalarKind."""
         if not isinstance(raw, str) or not raw.startswith("/") or not raw.isprintable():
-            raise Refused("must be an absolute path")
+            raise ValueRefused("must be an absolute path")
         if len(raw) > 4096 or not _plain(raw) or raw == "/" or raw.startswith("//"):
-            raise Refused("must be an absolute path without .., // or a / at its end")
+            raise ValueRefused("must be an absolute path without .., // or a / at its end")
         return Path(raw)
 
     def write(self, value: object) -> str:
@@ -97,7 +97,7 @@ class SocketPath(AbsolutePath):
         """See ScalarKind."""
         path = super().convert(raw)
         if len(str(path).encode()) > LONGEST_SOCKET_PATH:
-            raise Refused(f"must be at most {LONGEST_SOCKET_PATH} bytes long, as sockets are")
+            raise ValueRefused(f"must be at most {LONGEST_SOCKET_PATH} bytes long, as sockets are")
         return path
 
 
@@ -111,7 +111,7 @@ class InlineOrSocket(SocketPath):
         if raw == "inline":
             return raw
         if not isinstance(raw, str) or not raw.startswith("/"):
-            raise Refused(f"must be {self.words}")
+            raise ValueRefused(f"must be {self.words}")
         return super().convert(raw)
 
     def schema(self) -> Schema:
@@ -133,9 +133,9 @@ class HostPort(ScalarKind):
     def _host_port(self, raw: Scalar, least_port: int) -> tuple[str, int]:
         found = _HOST_PORT.fullmatch(raw) if isinstance(raw, str) and raw.isprintable() else None
         if not found:
-            raise Refused(f"must be {self.words}, an IPv6 address in brackets")
+            raise ValueRefused(f"must be {self.words}, an IPv6 address in brackets")
         if found[2] is not None and ":" not in found[2]:
-            raise Refused("must have an IPv6 address inside the brackets")
+            raise ValueRefused("must have an IPv6 address inside the brackets")
         return host_of(found[1] if found[2] is None else found[2]), _port(found[3], least_port)
 
     def schema(self) -> Schema:
@@ -171,18 +171,18 @@ class HttpUrl(ScalarKind):
     def convert(self, raw: Scalar) -> Url:
         """See ScalarKind."""
         if not isinstance(raw, str) or not re.match(self._scheme, raw):
-            raise Refused(f"must be {self.words}")
+            raise ValueRefused(f"must be {self.words}")
         if len(raw) > 2048:
-            raise Refused("must be at most 2048 characters long")
+            raise ValueRefused("must be at most 2048 characters long")
         if "${" in raw:
-            raise Refused("must not contain ${...}: only headers may")
+            raise ValueRefused("must not contain ${...}: only headers may")
         if not re.fullmatch(r"[!-~]+", raw):
-            raise Refused("must be ASCII without spaces: write others as %20 and the like")
+            raise ValueRefused("must be ASCII without spaces: write others as %20 and the like")
         if "#" in raw:
-            raise Refused("must not have a fragment (#...): it is never sent")
+            raise ValueRefused("must not have a fragment (#...): it is never sent")
         if raw.startswith("http://unix:"):
             if self._plain_only:
-                raise Refused("must have a host and a port, not a unix socket")
+                raise ValueRefused("must have a host and a port, not a unix socket")
             return self._over_unix(raw)
         return self._over_tcp(raw)
 
@@ -190,7 +190,9 @@ class HttpUrl(ScalarKind):
     def _over_unix(raw: str) -> Url:
         path, _, target = raw.removeprefix("http://unix:").partition(":")
         if target and not target.startswith("/"):
-            raise Refused("must continue with a path after the socket: http://unix:/run/app.sock:/")
+            raise ValueRefused(
+                "must continue with a path after the socket: http://unix:/run/app.sock:/"
+            )
         address = Address("localhost", 0, str(SocketPath().convert(path)))
         return Url(raw, address, target or "/", tls=False)
 
@@ -200,17 +202,17 @@ class HttpUrl(ScalarKind):
             parts = urlsplit(raw)
             host = parts.hostname or ""
         except ValueError as error:
-            raise Refused("is not a valid URL") from error
+            raise ValueRefused("is not a valid URL") from error
         if "@" in parts.netloc:
-            raise Refused(
+            raise ValueRefused(
                 "must not contain a user or password: use headers: {Authorization: '${NAME}'}"
             )
         tls = parts.scheme == "https"
         found = re.fullmatch(r"(?:\[[^\[\]]*\]|[^\[\]:]*)(?::([0-9]*))?", parts.netloc)
         if not found:
-            raise Refused("must have a host and a port, an IPv6 address in brackets")
+            raise ValueRefused("must have a host and a port, an IPv6 address in brackets")
         if "[" in parts.netloc and ":" not in host:
-            raise Refused("must have an IPv6 address inside the brackets")
+            raise ValueRefused("must have an IPv6 address inside the brackets")
         port = (443 if tls else 80) if found[1] is None else _port(found[1], 1)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return Url(raw, Address(host_of(host), port), target, tls)
@@ -232,11 +234,11 @@ class ColourFile(ScalarKind):
     def convert(self, raw: Scalar) -> str:
         """See ScalarKind."""
         if not isinstance(raw, str) or not raw or not raw.isprintable() or len(raw) > 1024:
-            raise Refused(f"must be {self.words}")
+            raise ValueRefused(f"must be {self.words}")
         if raw.endswith("/") or posixpath.basename(raw) in (".", ".."):
-            raise Refused(f"must be {self.words}")
+            raise ValueRefused(f"must be {self.words}")
         if posixpath.basename(raw).startswith("."):
-            raise Refused(
+            raise ValueRefused(
                 "must not begin with a dot: such names are healthguard's own, for a moment"
             )
         return raw

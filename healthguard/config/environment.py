@@ -6,25 +6,28 @@ from collections.abc import Mapping
 
 from healthguard.config.document import Scalar
 from healthguard.config.kinds import ScalarKind, Schema
-from healthguard.config.problems import Refused
+from healthguard.config.problems import ValueRefused
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-class SecretError(Exception):
+class UnresolvedVariable(Exception):
     """A ``${NAME}`` cannot be resolved; the text names the variable, never a value."""
 
 
 def resolve_env(text: str, environ: Mapping[str, str] | None = None) -> str:
-    """``text`` with each ``${NAME}`` replaced. Raises SecretError: not set, empty, or two lines."""
+    """``text`` with each ``${NAME}`` replaced.
+
+    Raises UnresolvedVariable: not set, or with control characters.
+    """
     known = os.environ if environ is None else environ
 
     def value_of(found: re.Match[str]) -> str:
         value = known.get(found[1], "")
         if not value:
-            raise SecretError(f"the environment variable {found[1]} is not set")
+            raise UnresolvedVariable(f"the environment variable {found[1]} is not set")
         if not value.isprintable():
-            raise SecretError(f"the environment variable {found[1]} has control characters")
+            raise UnresolvedVariable(f"the environment variable {found[1]} has control characters")
         return value
 
     return _REFERENCE.sub(value_of, text)
@@ -43,11 +46,11 @@ class HeaderValue(ScalarKind):
     def convert(self, raw: Scalar) -> str:
         """See ScalarKind."""
         if not isinstance(raw, str):
-            raise Refused("must be text (write it in quotes)")
+            raise ValueRefused("must be text (write it in quotes)")
         if not raw.isprintable() or not raw.isascii() or len(raw) > 4096 or raw != raw.strip():
-            raise Refused("must be one line of ASCII text, without spaces around it")
+            raise ValueRefused("must be one line of ASCII text, without spaces around it")
         if "${" in _REFERENCE.sub("", raw):
-            raise Refused("has a ${ that is not ${NAME} of an environment variable")
+            raise ValueRefused("has a ${ that is not ${NAME} of an environment variable")
         return raw
 
     def schema(self) -> Schema:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from healthguard.config.document import Node, Scalar
-from healthguard.config.problems import Refused, Report
+from healthguard.config.problems import Report, ValueRefused
 from healthguard.core import durations
 
 Schema = dict[str, Any]
@@ -43,16 +43,16 @@ class ScalarKind(Kind):
     """A kind that is one scalar."""
 
     def convert(self, raw: Scalar) -> Any:
-        """The value. Raises Refused with what it must be."""
+        """The value. Raises ValueRefused with what it must be."""
         raise NotImplementedError
 
     def read(self, node: Node, path: str, report: Report) -> Any:
         """See Kind."""
         try:
             if isinstance(node.value, (list, dict)):
-                raise Refused(f"must be {self.words}")
+                raise ValueRefused(f"must be {self.words}")
             return self.convert(node.value)
-        except Refused as refused:
+        except ValueRefused as refused:
             report.add(path, str(refused))
             return BAD
 
@@ -67,13 +67,13 @@ class Text(ScalarKind):
         """See ScalarKind."""
         if not isinstance(raw, str):
             hint = "" if raw is None or self._pattern else f" (write it in quotes: '{raw}')"
-            raise Refused(f"must be {self.words}{hint}")
+            raise ValueRefused(f"must be {self.words}{hint}")
         if not raw or not raw.isprintable():
-            raise Refused(f"must be {self.words}, not empty and without control characters")
+            raise ValueRefused(f"must be {self.words}, not empty and without control characters")
         if len(raw) > self._longest:
-            raise Refused(f"must be at most {self._longest} characters long")
+            raise ValueRefused(f"must be at most {self._longest} characters long")
         if self._pattern and not re.fullmatch(self._pattern, raw):
-            raise Refused(f"must be {self.words}")
+            raise ValueRefused(f"must be {self.words}")
         return raw
 
     def schema(self) -> Schema:
@@ -93,11 +93,11 @@ class Integer(ScalarKind):
     def convert(self, raw: Scalar) -> int:
         """See ScalarKind."""
         if not isinstance(raw, int) or isinstance(raw, bool):
-            raise Refused("must be a whole number")
+            raise ValueRefused("must be a whole number")
         if raw < self._least:
-            raise Refused(f"must be at least {self._least}")
+            raise ValueRefused(f"must be at least {self._least}")
         if raw > self._most:
-            raise Refused(f"must be at most {self._most}")
+            raise ValueRefused(f"must be at most {self._most}")
         return raw
 
     def schema(self) -> Schema:
@@ -114,7 +114,7 @@ class AllOrCount(Integer):
         """See ScalarKind."""
         if isinstance(raw, str):
             if raw != "all":
-                raise Refused("must be all or a whole number")
+                raise ValueRefused("must be all or a whole number")
             return 0
         return super().convert(raw)
 
@@ -135,7 +135,7 @@ class Boolean(ScalarKind):
     def convert(self, raw: Scalar) -> bool:
         """See ScalarKind."""
         if not isinstance(raw, bool):
-            raise Refused("must be true or false")
+            raise ValueRefused("must be true or false")
         return raw
 
     def schema(self) -> Schema:
@@ -154,9 +154,9 @@ class Choice(ScalarKind):
     def convert(self, raw: Scalar) -> str:
         """See ScalarKind."""
         if raw in self._later:
-            raise Refused(f"{raw} is not supported by this version: must be {self.words}")
+            raise ValueRefused(f"{raw} is not supported by this version: must be {self.words}")
         if raw not in self._choices or not isinstance(raw, str):
-            raise Refused(f"must be {self.words}")
+            raise ValueRefused(f"must be {self.words}")
         return raw
 
     def schema(self) -> Schema:
@@ -177,7 +177,7 @@ class Duration(ScalarKind):
         try:
             return durations.parse(raw, self._least, self._most)
         except ValueError as error:
-            raise Refused(str(error)) from None
+            raise ValueRefused(str(error)) from None
 
     def write(self, value: int) -> str:
         """See Kind."""
@@ -201,7 +201,7 @@ class Percent(ScalarKind):
             re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%", raw) if isinstance(raw, str) else None
         )
         if not found or float(found[1]) > self._most:
-            raise Refused(f"must be {self.words}")
+            raise ValueRefused(f"must be {self.words}")
         return float(found[1]) / 100
 
     def write(self, value: float) -> str:
@@ -225,11 +225,11 @@ class StatusRange(ScalarKind):
         elif isinstance(raw, str) and (found := re.fullmatch(r"([0-9]{3})-([0-9]{3})", raw)):
             low, high = int(found[1]), int(found[2])
         else:
-            raise Refused(f"must be {self.words}")
+            raise ValueRefused(f"must be {self.words}")
         if not 200 <= low <= 599 or not 200 <= high <= 599:
-            raise Refused("must be from 200 to 599")
+            raise ValueRefused("must be from 200 to 599")
         if low > high:
-            raise Refused("must begin with the lower status")
+            raise ValueRefused("must begin with the lower status")
         return low, high
 
     def write(self, value: tuple[int, int]) -> str:
@@ -268,13 +268,13 @@ class Regex(ScalarKind):
     def convert(self, raw: Scalar) -> str:
         """See ScalarKind."""
         if not isinstance(raw, str) or not raw:
-            raise Refused("must be a regular expression")
+            raise ValueRefused("must be a regular expression")
         if len(raw) > 512:
-            raise Refused("must be at most 512 characters long")
+            raise ValueRefused("must be at most 512 characters long")
         try:
             re.compile(raw)
         except (re.error, RecursionError, OverflowError) as error:
-            raise Refused(f"is not a regular expression: {error}") from error
+            raise ValueRefused(f"is not a regular expression: {error}") from error
         return raw
 
     def schema(self) -> Schema:

@@ -7,7 +7,7 @@ from healthguard.config.addresses import AbsolutePath, HttpUrl
 from healthguard.config.document import Scalar
 from healthguard.config.environment import names_secret
 from healthguard.config.kinds import BAD, Choice, Integer, ScalarKind, Schema, Text
-from healthguard.config.problems import Refused, Report
+from healthguard.config.problems import Report, ValueRefused
 from healthguard.config.rules import Values, known
 from healthguard.config.structures import REQUIRED, Field, ListOf, OneOf, Section
 from healthguard.notify.levels import LEVELS, PAGED
@@ -24,9 +24,9 @@ class FromEnvironment(ScalarKind):
     def convert(self, raw: Scalar) -> str:
         """See ScalarKind. The value is not quoted in the message: it may be a secret."""
         if not isinstance(raw, str) or not names_secret(raw) or not raw.endswith("}"):
-            raise Refused(f"must be {self.words}")
+            raise ValueRefused(f"must be {self.words}")
         if not raw.startswith("${") or raw.count("${") != 1:
-            raise Refused(f"must be {self.words}")
+            raise ValueRefused(f"must be {self.words}")
         return raw
 
     def schema(self) -> Schema:

@@ -27,7 +27,7 @@ class ConfigError(Exception):
         self.problems = problems
 
 
-class Refused(Exception):
+class ValueRefused(Exception):
     """A single value does not fit; the text says what it must be."""
 
 

@@ -1,6 +1,6 @@
 """The command line's way to the daemon: HTTP over its unix socket, standard library only.
 
-Trouble comes back as a value: ``Trouble`` in place of a ``Reply``.
+Trouble comes back as a value: ``NoAnswer`` in place of an ``ApiReply``.
 """
 
 import http.client
@@ -24,7 +24,7 @@ _BIGGEST = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ApiReply:
     """An answer of the daemon: HTTP status and JSON body."""
 
     status: int
@@ -32,7 +32,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class NoAnswer:
     """Why there is no answer. ``sent``: the request had gone out, so it may have had an effect."""
 
     kind: str
@@ -40,12 +40,15 @@ class Trouble:
     sent: bool = False
 
 
-class _UnixConnection(http.client.HTTPConnection):
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over the socket file at ``path``."""
+
     def __init__(self, path: Path, timeout_s: float) -> None:
         super().__init__("localhost", timeout=timeout_s)
         self._path = path
 
     def connect(self) -> None:
+        """See HTTPConnection."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         deadline = time.monotonic() + (self.timeout or 0.0)
@@ -64,37 +67,39 @@ class Client:
 
     path: Path
 
-    def get(self, *parts: str, timeout_s: float = 5.0) -> Reply | Trouble:
+    def get(self, *parts: str, timeout_s: float = 5.0) -> ApiReply | NoAnswer:
         """``GET /v1/parts``."""
         return self._once("GET", _url(parts, {}), None, timeout_s)
 
     def post(
         self, *parts: str, body: Mapping[str, object], wait: str, timeout_s: float
-    ) -> Reply | Trouble:
+    ) -> ApiReply | NoAnswer:
         """``POST /v1/parts?wait=``; ``timeout_s`` should be somewhat longer than ``wait``."""
         return self._once("POST", _url(parts, {"wait": wait}), body, timeout_s)
 
-    def lines(self, *parts: str, query: Mapping[str, str], follow: bool) -> "Lines | Trouble":
+    def lines(self, *parts: str, query: Mapping[str, str], follow: bool) -> "Lines | NoAnswer":
         """A stream of JSON lines; with ``follow`` it may be silent for as long as it likes."""
-        connection = _UnixConnection(self.path, 10.0)
+        connection = UnixConnection(self.path, 10.0)
         answer = _open(connection, self.path, "GET", _url(parts, query), None)
-        if isinstance(answer, Trouble):
+        if isinstance(answer, NoAnswer):
             return answer
         if answer.status != 200:
             reply = _reply(answer)
             connection.close()
-            return Lines(None, reply if isinstance(reply, Reply) else Reply(answer.status, {}))
+            return Lines(
+                None, reply if isinstance(reply, ApiReply) else ApiReply(answer.status, {})
+            )
         if follow and connection.sock is not None:
             connection.sock.settimeout(None)
         return Lines(answer, None, connection)
 
     def _once(
         self, method: str, url: str, body: Mapping[str, object] | None, timeout_s: float
-    ) -> Reply | Trouble:
-        connection = _UnixConnection(self.path, timeout_s)
+    ) -> ApiReply | NoAnswer:
+        connection = UnixConnection(self.path, timeout_s)
         try:
             answer = _open(connection, self.path, method, url, body)
-            return answer if isinstance(answer, Trouble) else _reply(answer)
+            return answer if isinstance(answer, NoAnswer) else _reply(answer)
         finally:
             connection.close()
 
@@ -104,9 +109,9 @@ class Lines:
     """A stream that was opened, or the ``refusal`` in its place."""
 
     _answer: http.client.HTTPResponse | None
-    refusal: Reply | None
+    refusal: ApiReply | None
     _connection: http.client.HTTPConnection | None = None
-    trouble: Trouble | None = field(default=None)  # set when the stream ended before its end
+    trouble: NoAnswer | None = field(default=None)  # set when the stream ended before its end
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         if self._answer is None:
@@ -117,7 +122,7 @@ class Lines:
                 if isinstance(value, dict):
                     yield value
         except (OSError, http.client.HTTPException, ValueError) as error:
-            self.trouble = Trouble(SILENT, f"the stream broke off: {error}", sent=True)
+            self.trouble = NoAnswer(SILENT, f"the stream broke off: {error}", sent=True)
         finally:
             if self._connection is not None:
                 self._connection.close()
@@ -129,14 +134,14 @@ def _url(parts: tuple[str, ...], query: Mapping[str, str]) -> str:
 
 
 def _open(
-    connection: _UnixConnection,
+    connection: UnixConnection,
     path: Path,
     method: str,
     url: str,
     body: Mapping[str, object] | None,
-) -> http.client.HTTPResponse | Trouble:
+) -> http.client.HTTPResponse | NoAnswer:
     if len(os.fsencode(path)) > _LONGEST:
-        return Trouble(ABSENT, f"a socket's path has at most {_LONGEST} bytes")
+        return NoAnswer(ABSENT, f"a socket's path has at most {_LONGEST} bytes")
     sent = False
     try:
         connection.connect()
@@ -145,27 +150,27 @@ def _open(
         connection.request(method, url, raw, {"Content-Type": "application/json"} if raw else {})
         return connection.getresponse()
     except PermissionError:
-        return Trouble(FORBIDDEN, "permission denied")
+        return NoAnswer(FORBIDDEN, "permission denied")
     except FileNotFoundError:
-        return Trouble(ABSENT, "no such file")
+        return NoAnswer(ABSENT, "no such file")
     except ConnectionRefusedError:
-        return Trouble(ABSENT, "nobody listens there")
+        return NoAnswer(ABSENT, "nobody listens there")
     except TimeoutError:
-        return Trouble(SILENT, "no answer in time", sent)
+        return NoAnswer(SILENT, "no answer in time", sent)
     except BlockingIOError:
-        return Trouble(SILENT, "the daemon takes no connections", sent)
+        return NoAnswer(SILENT, "the daemon takes no connections", sent)
     except (OSError, http.client.HTTPException, ValueError) as error:
         kind = SILENT if sent else ABSENT
-        return Trouble(kind, str(error) or type(error).__name__, sent)
+        return NoAnswer(kind, str(error) or type(error).__name__, sent)
 
 
-def _reply(answer: http.client.HTTPResponse) -> Reply | Trouble:
+def _reply(answer: http.client.HTTPResponse) -> ApiReply | NoAnswer:
     try:
         body = json.loads(answer.read(_BIGGEST))
     except TimeoutError:
-        return Trouble(SILENT, "the answer broke off", sent=True)
+        return NoAnswer(SILENT, "the answer broke off", sent=True)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return Trouble(GARBLED, f"the answer is not JSON: {error}", sent=True)
+        return NoAnswer(GARBLED, f"the answer is not JSON: {error}", sent=True)
     if not isinstance(body, dict):
-        return Trouble(GARBLED, "the answer is not a JSON object", sent=True)
-    return Reply(answer.status, body)
+        return NoAnswer(GARBLED, "the answer is not a JSON object", sent=True)
+    return ApiReply(answer.status, body)

@@ -8,7 +8,7 @@ from healthguard.core.model import Actor, Outcome
 View = Mapping[str, object]  # JSON-ready
 
 
-class Guard(Protocol):
+class GuardPort(Protocol):
     """The running daemon as the control API and the metrics see it."""
 
     def pools(self) -> Iterable[str]:

@@ -16,8 +16,8 @@ from healthguard.control import answers, bodies
 from healthguard.control.access import Access
 from healthguard.control.door import MAX_BODY, Door, json_response
 from healthguard.control.errors import ApiError, unknown
-from healthguard.control.ports import Guard, View
-from healthguard.control.stream import Streams
+from healthguard.control.ports import GuardPort, View
+from healthguard.control.stream import EventStreams
 from healthguard.core import durations
 from healthguard.core.codes import Code
 from healthguard.core.model import Actor, Outcome
@@ -72,10 +72,10 @@ def find_route(raw_path: str) -> Route:
 class Api:
     """Answers requests. Whatever goes wrong becomes an answer; nothing reaches the daemon."""
 
-    def __init__(self, guard: Guard, access: Access) -> None:
+    def __init__(self, guard: GuardPort, access: Access) -> None:
         self._guard = guard
         self._access = access
-        self.streams = Streams(guard)
+        self.streams = EventStreams(guard)
         self._orders: set[asyncio.Task[Outcome]] = set()
 
     async def handle(self, request: BaseRequest, door: Door) -> web.StreamResponse:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from healthguard.control.access import access_for
 from healthguard.control.door import House
-from healthguard.control.ports import Guard
+from healthguard.control.ports import GuardPort
 from healthguard.control.routes import Api
 from healthguard.machine.unixsock import Listening, SocketError, listen_on
 
@@ -42,7 +42,7 @@ class ControlServer:
         await self._house.shutdown(grace_s)
 
 
-async def start_control(path: Path, groups: Sequence[str], guard: Guard) -> ControlServer:
+async def start_control(path: Path, groups: Sequence[str], guard: GuardPort) -> ControlServer:
     """Listen on ``path`` for orders to ``guard``; members of ``groups`` may change things.
 
     The caller holds the daemon's lock. SocketError: one sentence about what is in the way.

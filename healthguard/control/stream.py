@@ -13,16 +13,16 @@ from aiohttp.web_request import BaseRequest
 from healthguard.control.answers import without_excerpts
 from healthguard.control.door import ANSWER_S, Door, plain
 from healthguard.control.errors import ApiError
-from healthguard.control.ports import Guard, View
+from healthguard.control.ports import GuardPort, View
 
 MAX_STREAMS = 16
 MAX_PER_STRANGER = 4  # streams of one user who may not change things
 
 
-class Streams:
+class EventStreams:
     """Sends events; ends every stream when told to."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: GuardPort) -> None:
         self._guard = guard
         self._stopped = asyncio.Event()
         self._running: Counter[int] = Counter()

@@ -54,7 +54,7 @@ def run(config_path: Path) -> int:
         print("\n".join(str(each) for each in problem.problems), file=sys.stderr)
         return Code.USAGE
     held = lock.try_lock(config.nginx.config, lock.DAEMON)
-    if isinstance(held, lock.Refused):
+    if isinstance(held, lock.LockRefused):
         print(f"healthguard: {held.message}", file=sys.stderr)
         return Code.SECOND
     with held, _runner() as runner:

@@ -11,7 +11,7 @@ import sys
 from aiohttp import web
 
 
-class Release:
+class Deployed:
     """What one process serves: a colour and the release that is deployed there."""
 
     def __init__(self, color: str, release: str) -> None:
@@ -40,7 +40,7 @@ class Release:
 
 async def serve(color: str, release: str) -> None:
     """Serves on a free loopback port until standard input closes."""
-    it = Release(color, release)
+    it = Deployed(color, release)
     app = web.Application()
     app.add_routes(
         [

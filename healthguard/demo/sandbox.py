@@ -26,7 +26,7 @@ class DemoError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class CliCall:
     """One call of the command line."""
 
     code: int
@@ -124,7 +124,7 @@ class Sandbox:
 
     # ------------------------------------------------------------- asking
 
-    async def cli(self, *arguments: str) -> Ran:
+    async def cli(self, *arguments: str) -> CliCall:
         """Runs ``healthguard ARGUMENTS`` as a person would."""
         process = await asyncio.create_subprocess_exec(
             *python_m("healthguard", *arguments),
@@ -134,7 +134,7 @@ class Sandbox:
             env=os.environ | {"HEALTHGUARD_CONFIG": str(self.config)},
         )
         out, err = await process.communicate()
-        return Ran(process.returncode or 0, out.decode().strip(), err.decode().strip())
+        return CliCall(process.returncode or 0, out.decode().strip(), err.decode().strip())
 
     def events(self, name: str) -> list[tuple[str, dict[str, Any]]]:
         """Events of this name from the event log: each line as written, and what it says."""

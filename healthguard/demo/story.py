@@ -12,7 +12,7 @@ import aiohttp
 
 from healthguard.core.codes import Code
 from healthguard.demo.load import RATE, Load
-from healthguard.demo.sandbox import RELEASES, DemoError, Ran, Sandbox
+from healthguard.demo.sandbox import RELEASES, CliCall, DemoError, Sandbox
 from healthguard.demo.screen import Screen
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ async def _play(screen: Screen, stay: bool) -> int:
     async with Sandbox() as sandbox:
         _introduce(screen, sandbox)
         try:
-            await Story(screen, sandbox).tell()
+            await DemoStory(screen, sandbox).tell()
         except DemoError:
             print(sandbox.logs(), file=sys.stderr)
             raise
@@ -97,7 +97,7 @@ async def _stay(screen: Screen, sandbox: Sandbox) -> None:
         await asyncio.Event().wait()
 
 
-class Story:
+class DemoStory:
     """One telling: the acts in order, and what was measured on the way."""
 
     def __init__(self, screen: Screen, sandbox: Sandbox, within: float = WITHIN_S) -> None:
@@ -203,13 +203,13 @@ class Story:
         """A colour and its release, in that colour."""
         return self.screen.paint(f"{color} {RELEASES[color]}", color)
 
-    def said(self, command: str, ran: Ran) -> None:
+    def said(self, command: str, ran: CliCall) -> None:
         """A command and its answer."""
         self.screen.at(self.screen.paint(f"$ {command}", "bold"))
         for line in ran.out.splitlines():
             self.screen.line(f"             {line}")
 
-    async def order(self, *arguments: str) -> Ran:
+    async def order(self, *arguments: str) -> CliCall:
         """One order; asked again while a gate refuses it because the guard only just started."""
         deadline = time.monotonic() + self.within
         while True:

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from healthguard.init.health import PATHS, url
-from healthguard.init.plan import Pool
+from healthguard.init.plan import PlannedPool
 
 SAMPLE = Path("/usr/share/healthguard/healthguard.yaml")  # as it was installed
 
 
 def document(
-    nginx: Path, pools: Iterable[Pool], paths: Mapping[str, str | None], socket: Path | None
+    nginx: Path, pools: Iterable[PlannedPool], paths: Mapping[str, str | None], socket: Path | None
 ) -> str:
     """``paths``: the health path of each pool, None where none was found. ``socket``: of the
     switcher service, None: inline."""
@@ -28,7 +28,7 @@ def document(
     return "\n".join(lines) + "\n"
 
 
-def _pool(pool: Pool, path: str | None) -> list[str]:
+def _pool(pool: PlannedPool, path: str | None) -> list[str]:
     lines = [
         f"  {_scalar(pool.name)}:",
         f"    link: {_scalar(str(pool.link))}",

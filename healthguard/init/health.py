@@ -1,8 +1,10 @@
 """Which path of an app answers as a health address does: tried, so that nobody is asked."""
 
 import http.client
-import socket
 from collections.abc import Iterable
+from pathlib import Path
+
+from healthguard.control.client import UnixConnection
 
 PATHS = ("/healthz", "/health", "/health/ready", "/healthcheck", "/status", "/ping", "/")
 _TIMEOUT_S = 1.0
@@ -43,19 +45,7 @@ def _with_port(address: str) -> str:
 
 def _connection(address: str) -> http.client.HTTPConnection:
     if address.startswith("unix:"):
-        return _UnixConnection(address.removeprefix("unix:"))
+        return UnixConnection(Path(address.removeprefix("unix:")), _TIMEOUT_S)
     host, _, port = _with_port(address).rpartition(":")
     number = int(port) if port.isdigit() else 80
     return http.client.HTTPConnection(host.strip("[]"), number, timeout=_TIMEOUT_S)
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=_TIMEOUT_S)
-        self._path = path
-
-    def connect(self) -> None:
-        """Over the socket file."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(_TIMEOUT_S)
-        self.sock.connect(self._path)

@@ -13,7 +13,7 @@ _FIRST_MARKER_PORT = 9465
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class PlannedPool:
     """One pool of the new configuration. ``addresses`` and ``files``: by colour, active first."""
 
     name: str
@@ -27,7 +27,7 @@ class Pool:
 class Plan:
     """``files``: new texts by path; ``links``: target by path; ``notes``: what to know of it."""
 
-    pools: list[Pool] = field(default_factory=list)
+    pools: list[PlannedPool] = field(default_factory=list)
     files: dict[Path, str] = field(default_factory=dict)
     links: dict[Path, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -61,10 +61,10 @@ def plan(
     return made
 
 
-def _already(linked: Linked) -> Pool:
+def _already(linked: Linked) -> PlannedPool:
     active = linked.link.readlink().name
     ordered = sorted(linked.colours, key=lambda each: each[1].name != active)
-    return Pool(
+    return PlannedPool(
         pool_name(linked.name),
         linked.link,
         {name: file.name for name, file, _ in ordered},
@@ -138,7 +138,7 @@ def _split(
         locations.append((name, variable))
         edits.setdefault(block.file, []).append((block.start, block.end, instead))
         made.pools.append(
-            Pool(
+            PlannedPool(
                 name,
                 link,
                 {colour: f"{name}_{colour}.conf" for colour in COLOURS},

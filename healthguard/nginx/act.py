@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from healthguard.core.model import LOST, UNDONE, Done
 from healthguard.nginx import link
-from healthguard.nginx.confirm import PROVEN, REFUTED, Finding, confirm
+from healthguard.nginx.confirm import PROVEN, REFUTED, Confirmation, confirm
 from healthguard.nginx.master import Master, MasterFinder, Worker
 from healthguard.nginx.reload import reload
 from healthguard.nginx.settings import NginxSettings, PoolFiles
@@ -58,7 +58,7 @@ class Hands:
         to: str,
         timings: Timings,
         standing: Keys = frozenset(),
-    ) -> Finding:
+    ) -> Confirmation:
         """Reload and watch what the workers use. ``standing``: workers that used ``to`` before."""
         before = master.workers()
         began = time.monotonic()
@@ -113,9 +113,9 @@ class Hands:
         return replace(done, link=identity, master=fact.master, timings_ms=timings.total())
 
 
-def _not_told(problem: str, to: str, now: tuple[Worker, ...], standing: Keys) -> Finding:
+def _not_told(problem: str, to: str, now: tuple[Worker, ...], standing: Keys) -> Confirmation:
     """A reload that was never asked for changes nothing: whoever used ``to`` still does."""
     active = {each.key for each in now if not each.exiting}
     if active and active <= standing:
-        return Finding(PROVEN, f"{problem}; the workers that used {to} go on")
-    return Finding(REFUTED, problem)
+        return Confirmation(PROVEN, f"{problem}; the workers that used {to} go on")
+    return Confirmation(REFUTED, problem)

@@ -27,7 +27,7 @@ _ASK_TIMEOUT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Confirmation:
     """``verdict`` and the evidence in one sentence."""
 
     verdict: str
@@ -169,7 +169,7 @@ async def confirm(
     url: str | None = None,
     standing: frozenset[tuple[int, int]] = frozenset(),
     known: frozenset[str] = frozenset(),
-) -> Finding:
+) -> Confirmation:
     """Watch until it is known whether the workers use ``to``; at most ``timeout_ms``."""
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -183,7 +183,7 @@ async def confirm(
             if found is None and not master.alive():
                 found = REFUTED, "nginx's master has ended"
             if found is not None:
-                return Finding(*found, round(now * 1000))
+                return Confirmation(*found, round(now * 1000))
             await asyncio.sleep(POLL)
     finally:
         if asking is not None:

@@ -21,7 +21,7 @@ _POLL = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class LockRefused:
     """The lock is held by somebody else (``holder``: its pid, 0 if unknown) or cannot be made."""
 
     message: str
@@ -75,29 +75,31 @@ def lock_path(config: Path, kind: str, folder: Path | None = None) -> Path:
     return (folder or default_folder()) / f"{key}.{kind}.lock"
 
 
-def try_lock(config: Path, kind: str, folder: Path | None = None) -> Held | Refused:
+def try_lock(config: Path, kind: str, folder: Path | None = None) -> Held | LockRefused:
     """Take the lock now or say who has it."""
     path = lock_path(config, kind, folder)
     problem = ensure_folder(path.parent)
     if problem:
-        return Refused(problem)
+        return LockRefused(problem)
     while True:
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             descriptor = os.open(path, flags, 0o600)
         except OSError as error:
-            return Refused(f"the lock {path} cannot be opened: {os.strerror(error.errno or 0)}")
+            return LockRefused(f"the lock {path} cannot be opened: {os.strerror(error.errno or 0)}")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             holder = _read_pid(descriptor)
             os.close(descriptor)
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                return Refused(f"the lock {path} cannot be taken: {os.strerror(error.errno or 0)}")
+                return LockRefused(
+                    f"the lock {path} cannot be taken: {os.strerror(error.errno or 0)}"
+                )
             who = f"process {holder}" if holder else "another process"
             what = "guards" if kind == DAEMON else "acts on"
             text = f"{who} already {what} the nginx of {config} (lock {path})"
-            return Refused(text, holder, busy=True)
+            return LockRefused(text, holder, busy=True)
         if _same_file(descriptor, path):
             _write_pid(descriptor)
             return Held(descriptor, path)
@@ -106,7 +108,7 @@ def try_lock(config: Path, kind: str, folder: Path | None = None) -> Held | Refu
 
 async def acquire(
     config: Path, kind: str, within: float, folder: Path | None = None
-) -> Held | Refused:
+) -> Held | LockRefused:
     """Take the lock within so many seconds, without ever blocking the loop."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within

@@ -15,7 +15,7 @@ from healthguard.core.events import Commit
 from healthguard.core.model import COMPLETED, REFUSED, UNCLEAR, Done, Instant, PrepareFact
 from healthguard.nginx import link, lock, proc
 from healthguard.nginx.act import Hands, Timings
-from healthguard.nginx.confirm import PROVEN, REFUTED, Finding
+from healthguard.nginx.confirm import PROVEN, REFUTED, Confirmation
 from healthguard.nginx.fingerprint import Files
 from healthguard.nginx.intent import Intent, Intents
 from healthguard.nginx.master import Master, MasterFinder
@@ -123,7 +123,7 @@ class InlineSwitcher:
     async def _commit(self, order: Commit) -> Done:
         timings = Timings()
         held = await lock.acquire(self._settings.config, lock.ACT, LOCK_WAIT, self._lock_folder)
-        if isinstance(held, lock.Refused):
+        if isinstance(held, lock.LockRefused):
             gate = "switch_in_flight" if held.busy else "switcher_unavailable"
             return _refused(Refusal(gate, held.message), timings)
         with held:
@@ -201,7 +201,7 @@ class InlineSwitcher:
         try:
             found = await self._hands.reload_and_confirm(pool, master, order.to, timings)
         except Exception as error:
-            found = Finding(REFUTED, f"unexpected {type(error).__name__}: {error}")
+            found = Confirmation(REFUTED, f"unexpected {type(error).__name__}: {error}")
         if found.verdict == PROVEN:
             return Done(COMPLETED, message=found.evidence, confirm=found.verdict)
         if found.verdict != REFUTED and not order.undo_unclear:
@@ -212,7 +212,7 @@ class InlineSwitcher:
         )
         return Done(outcome, message=f"{found.evidence}; {said}", confirm=found.verdict)
 
-    def _only_reloaded(self, pool: PoolFiles, found: Finding, timings: Timings) -> Done:
+    def _only_reloaded(self, pool: PoolFiles, found: Confirmation, timings: Timings) -> Done:
         """The link was right already: nothing to put back, whatever came out."""
         outcome = COMPLETED if found.verdict == PROVEN else UNCLEAR
         done = Done(outcome, message=found.evidence, confirm=found.verdict)
@@ -239,7 +239,7 @@ class InlineSwitcher:
         """End what a crash left open; tell of each pool how its latest switch ended."""
         reconciler = Reconciler(self._settings, self._pools, self._hands, self._intents)
         held = await lock.acquire(self._settings.config, lock.ACT, LOCK_WAIT, self._lock_folder)
-        if isinstance(held, lock.Refused):
+        if isinstance(held, lock.LockRefused):
             return ()
         with held:
             return await reconciler.run()

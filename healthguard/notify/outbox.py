@@ -34,7 +34,7 @@ class _Waiting:
 
 
 @dataclass(slots=True)
-class _Track:
+class _Queue:
     """One notifier's waiting messages. ``due_ms``: not before then; ``fails``: in a row."""
 
     due_ms: int = 0
@@ -53,7 +53,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Delivery:
     """What became of ``count`` messages of one notifier."""
 
     notifier: str
@@ -67,16 +67,16 @@ class Outbox:
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
-        self._tracks: dict[str, _Track] = {}
+        self._tracks: dict[str, _Queue] = {}
 
-    def add(self, notifier: str, message: Message, now: int) -> Outcome | None:
+    def add(self, notifier: str, message: Message, now: int) -> Delivery | None:
         """Queue it; where there is no room left, the oldest goes and is reported."""
-        track = self._tracks.setdefault(notifier, _Track())
+        track = self._tracks.setdefault(notifier, _Queue())
         track.waiting.append(_Waiting(now, 0, message))
         if len(track.waiting) <= self._patience.most:
             return None
         del track.waiting[0]
-        return Outcome(notifier, DROPPED, 1, "too many messages are waiting")
+        return Delivery(notifier, DROPPED, 1, "too many messages are waiting")
 
     def keep(self, notifiers: Iterable[str]) -> None:
         """Forget what waits for notifiers that are not there any more."""
@@ -97,7 +97,7 @@ class Outbox:
             batches.append(_batch(notifier, list(track.waiting)))
         return batches
 
-    def settle(self, batch: Batch, results: Sequence[Sent], now: int) -> list[Outcome]:
+    def settle(self, batch: Batch, results: Sequence[Sent], now: int) -> list[Delivery]:
         """Note how a batch went; what became of its messages."""
         name = batch.notifier.name
         track = self._tracks.get(name)
@@ -113,23 +113,23 @@ class Outbox:
         failed = len(tried) - len(sent)
         if not failed:
             track.fails, track.due_ms = 0, 0
-            return [Outcome(name, SENT, len(sent))]
+            return [Delivery(name, SENT, len(sent))]
         track.fails = 0 if sent else track.fails + 1
         pause = self._patience.first_ms << min(max(track.fails - 1, 0), 20)
         track.due_ms = now + min(pause, self._patience.longest_ms)
         return self._failed(name, track, len(sent), failed, problem, now)
 
     def _failed(
-        self, name: str, track: _Track, sent: int, failed: int, problem: str, now: int
-    ) -> list[Outcome]:
+        self, name: str, track: _Queue, sent: int, failed: int, problem: str, now: int
+    ) -> list[Delivery]:
         old = now - self._patience.give_up_ms
         kept = [each for each in track.waiting if each.since_ms > old]
         given_up = len(track.waiting) - len(kept)
         track.waiting = kept
-        outcomes = [Outcome(name, SENT, sent)] if sent else []
-        outcomes.append(Outcome(name, RETRIED, failed, problem))
+        outcomes = [Delivery(name, SENT, sent)] if sent else []
+        outcomes.append(Delivery(name, RETRIED, failed, problem))
         if given_up:
-            outcomes.append(Outcome(name, FAILED, given_up, problem))
+            outcomes.append(Delivery(name, FAILED, given_up, problem))
         return outcomes
 
     def next_ms(self, now: int) -> int:
@@ -153,7 +153,7 @@ class Outbox:
     def restore(self, document: Mapping[str, Any]) -> None:
         """From the disk. Raises ValueError for what is not ours."""
         for name, row in document.items():
-            self._tracks[name] = decode(_Track, row)
+            self._tracks[name] = decode(_Queue, row)
 
 
 def _batch(notifier: Notifier, waiting: list[_Waiting]) -> Batch:

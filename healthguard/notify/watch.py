@@ -14,9 +14,9 @@ from healthguard.core.state import State, health_of
 from healthguard.machine import clock
 from healthguard.notify import compose
 from healthguard.notify.levels import FAILING, HOLD, LATCH, NOT_READY
-from healthguard.notify.outbox import DROPPED, FAILED, RETRIED, SENT, Outcome
+from healthguard.notify.outbox import DROPPED, FAILED, RETRIED, SENT, Delivery
 from healthguard.notify.spec import Notifier
-from healthguard.notify.worker import Worker
+from healthguard.notify.worker import NotifyWorker
 from healthguard.telemetry import Telemetry
 
 TWICE = 2
@@ -65,7 +65,7 @@ class Notifications:
         self._guard, self._telemetry = guard, telemetry
         self._loop = asyncio.get_running_loop()
         self._follower = telemetry.follow()
-        self._worker = Worker(
+        self._worker = NotifyWorker(
             folder, socket.gethostname(), self._from_thread(self._told), self._say
         )
         self._configured: object = None
@@ -152,8 +152,8 @@ class Notifications:
 
     # ------------------------------------------------------------ what became of it
 
-    def _from_thread(self, work: Callable[[Outcome], None]) -> Callable[[Outcome], None]:
-        def call(outcome: Outcome) -> None:
+    def _from_thread(self, work: Callable[[Delivery], None]) -> Callable[[Delivery], None]:
+        def call(outcome: Delivery) -> None:
             with suppress(RuntimeError):  # the loop has ended before the thread
                 self._loop.call_soon_threadsafe(work, outcome)
 
@@ -163,7 +163,7 @@ class Notifications:
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._telemetry.say, level, message)
 
-    def _told(self, outcome: Outcome) -> None:
+    def _told(self, outcome: Delivery) -> None:
         self._telemetry.counts.notified(outcome.notifier, outcome.outcome, outcome.count)
         self._remember(outcome)
         if outcome.outcome == RETRIED:
@@ -177,7 +177,7 @@ class Notifications:
                 reason=outcome.problem or "given up",
             )
 
-    def _remember(self, outcome: Outcome) -> None:
+    def _remember(self, outcome: Delivery) -> None:
         """For the page: who is not reached."""
         unheard = self._telemetry.unheard
         if outcome.outcome == SENT:

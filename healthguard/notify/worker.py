@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from healthguard.machine.files import write_atomic
 from healthguard.notify import compose, launch
-from healthguard.notify.outbox import Batch, Outbox, Outcome, Patience, wants
+from healthguard.notify.outbox import Batch, Delivery, Outbox, Patience, wants
 from healthguard.notify.spec import Message, Notifier, Sent
 from healthguard.notify.topics import Timing, Topics
 
@@ -41,7 +41,7 @@ class Send(Protocol):
         """See ``launch.send``."""
 
 
-class Worker:
+class NotifyWorker:
     """``event``, ``change`` and ``configure`` are for the event loop; they never wait.
 
     ``report`` and ``say`` are called from the thread.
@@ -51,7 +51,7 @@ class Worker:
         self,
         folder: Path,
         host: str,
-        report: Callable[[Outcome], None],
+        report: Callable[[Delivery], None],
         say: Callable[[str, str], None],
         *,
         send: Send = launch.send,
@@ -182,7 +182,7 @@ class Worker:
         for batch in self._outbox.take(self._notifiers, now, free):
             self._start(batch)
 
-    def _tell(self, outcome: Outcome | None) -> None:
+    def _tell(self, outcome: Delivery | None) -> None:
         if outcome is not None:
             self._report(outcome)
 

@@ -9,7 +9,7 @@ from healthguard.probes.excerpt import excerpt
 from healthguard.probes.predicates import predicates, release
 from healthguard.probes.readiness import READ, WRITE
 from healthguard.probes.reasons import classify
-from healthguard.probes.reply import Reply, ReplyWithHeaders
+from healthguard.probes.reply import HttpReply, ReplyWithHeaders
 from healthguard.probes.shared import Lookup, Shared, make_context
 from healthguard.probes.spec import HttpSpec
 from healthguard.probes.tls import explain
@@ -71,12 +71,12 @@ class HttpProber(Connection):
         self._predicates = predicates(spec)
         self._release = release(spec)
         wants_headers = bool(spec.header_fields) or spec.release_header is not None
-        self._reply_type = ReplyWithHeaders if wants_headers else Reply
+        self._reply_type = ReplyWithHeaders if wants_headers else HttpReply
         self._statuses = spec.expect.status
         self._secrets = [
             value.encode() for name, value in spec.headers if name.lower() in _SECRET_HEADERS
         ]
-        self._reply: Reply | None = None
+        self._reply: HttpReply | None = None
         self._unsent = b""
         self._context: ssl.SSLContext | None = None
         self._loading = False  # a TLS context is being made, maybe for an earlier check
@@ -212,7 +212,7 @@ class HttpProber(Connection):
 
     # ------------------------------------------------------------ the end
 
-    def _judge(self, reply: Reply) -> None:
+    def _judge(self, reply: HttpReply) -> None:
         verdicts = tuple([predicate(reply) for predicate in self._predicates])
         status = reply.status
         assert status is not None

@@ -4,12 +4,12 @@ import json
 import re
 from collections.abc import Callable
 
-from healthguard.probes.reply import BODY_LIMIT, Reply
+from healthguard.probes.reply import BODY_LIMIT, HttpReply
 from healthguard.probes.spec import HttpSpec
 
 RELEASE_LIMIT = 128  # characters
 
-Predicate = Callable[[Reply], tuple[str, bool]]
+Predicate = Callable[[HttpReply], tuple[str, bool]]
 
 
 def predicates(spec: HttpSpec) -> tuple[Predicate, ...]:
@@ -24,7 +24,7 @@ def predicates(spec: HttpSpec) -> tuple[Predicate, ...]:
     return tuple(found)
 
 
-def body_of(reply: Reply) -> bytes:
+def body_of(reply: HttpReply) -> bytes:
     """At most 64 KiB of the body."""
     return b"".join(reply.body)[:BODY_LIMIT]
 
@@ -32,7 +32,7 @@ def body_of(reply: Reply) -> bytes:
 def _headers(wanted: tuple[tuple[str, str], ...]) -> Predicate:
     fields = [(name.lower().encode("latin-1"), value.encode("utf-8")) for name, value in wanted]
 
-    def check(reply: Reply) -> tuple[str, bool]:
+    def check(reply: HttpReply) -> tuple[str, bool]:
         seen = {(name.lower(), value.strip()) for name, value in reply.headers}
         return "header", all(field in seen for field in fields)
 
@@ -43,7 +43,7 @@ def _body(text: str | None, regex: str | None) -> Predicate:
     needle = None if text is None else text.encode()
     pattern = None if regex is None else re.compile(regex)
 
-    def check(reply: Reply) -> tuple[str, bool]:
+    def check(reply: HttpReply) -> tuple[str, bool]:
         body = body_of(reply)
         if needle is not None and needle not in body:
             return "body", False
@@ -57,7 +57,7 @@ def _body(text: str | None, regex: str | None) -> Predicate:
 def _json(wanted: tuple[tuple[str, object], ...]) -> Predicate:
     paths = [(path.split("."), value) for path, value in wanted]
 
-    def check(reply: Reply) -> tuple[str, bool]:
+    def check(reply: HttpReply) -> tuple[str, bool]:
         try:
             document = json.loads(body_of(reply))
         except (ValueError, RecursionError):
@@ -67,7 +67,7 @@ def _json(wanted: tuple[tuple[str, object], ...]) -> Predicate:
     return check
 
 
-def release(spec: HttpSpec) -> Callable[[Reply], str | None] | None:
+def release(spec: HttpSpec) -> Callable[[HttpReply], str | None] | None:
     """How the running release is read from an answer; None where nobody asked for it."""
     if spec.release_header is not None:
         wanted = spec.release_header.lower().encode("latin-1")
@@ -80,7 +80,7 @@ def release(spec: HttpSpec) -> Callable[[Reply], str | None] | None:
     return None
 
 
-def _in_json(reply: Reply, path: list[str]) -> str | None:
+def _in_json(reply: HttpReply, path: list[str]) -> str | None:
     try:
         found = _at(json.loads(body_of(reply)), path)
     except (ValueError, RecursionError):

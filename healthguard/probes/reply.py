@@ -10,7 +10,7 @@ FRAMING_LIMIT = 1024 * 1024  # everything, so that chunk extensions without end 
 _RAW_KEPT = 4096
 
 
-class Reply:
+class HttpReply:
     """Feed it until ``complete`` or ``problem``.
 
     ``complete`` also becomes true when BODY_LIMIT bytes of the body are there: no more is wanted.
@@ -130,7 +130,7 @@ class Reply:
             self.complete = True
 
 
-class ReplyWithHeaders(Reply):
+class ReplyWithHeaders(HttpReply):
     """Collects the headers too; apart, because a callback per header costs."""
 
     __slots__ = ()

@@ -125,7 +125,7 @@ def _busy(config: Config) -> str:
     if _by_socket(config):
         return ""
     held = lock.try_lock(config.nginx.config, lock.ACT)
-    if isinstance(held, lock.Refused):
+    if isinstance(held, lock.LockRefused):
         return held.message if held.busy else ""
     held.release()
     return ""

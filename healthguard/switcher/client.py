@@ -19,10 +19,10 @@ from healthguard.nginx.ports import Recovered
 from healthguard.switcher.wire import (
     MAX_ANSWER,
     Ping,
-    Prepare,
+    PrepareRequest,
     Reconcile,
     Request,
-    Result,
+    ResultRequest,
     WireError,
     decode_answer,
     encode_request,
@@ -78,7 +78,7 @@ class SocketSwitcher:
     async def prepare(self, pool: str, upstream: str) -> PrepareFact:
         """Test everything a switch needs; trouble with the switcher is a closed gate."""
         try:
-            answer = await self._ask(Prepare(pool, upstream), self._prepare_s)
+            answer = await self._ask(PrepareRequest(pool, upstream), self._prepare_s)
             return load(PrepareFact, answer.get("test"))
         except (_Unreachable, _Broken, _Refusal, WireError) as err:
             return PrepareFact(self._now(), ticket=None, gate=GATE, message=str(err))
@@ -131,7 +131,7 @@ class SocketSwitcher:
     async def _result(self, switch_id: str, left_s: float) -> Done:
         """The remembered result; else what reconcile makes of it.  _Refusal: neither knows."""
         try:
-            answer = await self._ask(Result(switch_id), left_s)
+            answer = await self._ask(ResultRequest(switch_id), left_s)
             return load(Recovered, answer.get("recovered")).done
         except _Refusal as err:
             for item in await self._reconcile(left_s):

@@ -166,9 +166,9 @@ class SwitcherServer:
             case wire.Ping():
                 self._switcher()
                 return {"pong": True}
-            case wire.Prepare(pool=pool, upstream=upstream):
+            case wire.PrepareRequest(pool=pool, upstream=upstream):
                 return await self._prepare(pool, upstream)
-            case wire.Result(switch_id=switch_id):
+            case wire.ResultRequest(switch_id=switch_id):
                 return {"recovered": encode(await self._result(switch_id))}
             case wire.Reconcile():
                 items = await asyncio.shield(self._start(self._reconcile()))

@@ -220,14 +220,14 @@ def _log() -> logging.Logger:
     log = logging.getLogger("healthguard.switcher")
     if not log.handlers:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(_Lines())
+        handler.setFormatter(_LineFormatter())
         log.addHandler(handler)
         log.setLevel(logging.INFO)
         log.propagate = False
     return log
 
 
-class _Lines(logging.Formatter):
+class _LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """``<3>text`` under systemd, ``error: text`` elsewhere."""
         text = super().format(record)

@@ -24,7 +24,7 @@ class WireError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Prepare:
+class PrepareRequest:
     """Test everything a switch needs."""
 
     pool: str
@@ -37,7 +37,7 @@ class Reconcile:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ResultRequest:
     """How did this switch end?"""
 
     switch_id: str
@@ -48,13 +48,13 @@ class Ping:
     """Are you there, and with which configuration?"""
 
 
-Request = Prepare | Commit | Reconcile | Result | Ping
+Request = PrepareRequest | Commit | Reconcile | ResultRequest | Ping
 
 _VERBS: Mapping[str, type[Any]] = {
-    "prepare": Prepare,
+    "prepare": PrepareRequest,
     "commit": Commit,
     "reconcile": Reconcile,
-    "result": Result,
+    "result": ResultRequest,
     "ping": Ping,
 }
 _NAMES = {kind: verb for verb, kind in _VERBS.items()}
@@ -80,7 +80,7 @@ def decode_request(line: bytes) -> Request:
         request: Request = codec.decode(_VERBS[verb], message, strict=True)
     except codec.Misfit as misfit:
         raise WireError(f"{verb}: {_fault(misfit)}") from None
-    if isinstance(request, Commit | Result) and not 0 < len(request.switch_id) <= MAX_ID:
+    if isinstance(request, Commit | ResultRequest) and not 0 < len(request.switch_id) <= MAX_ID:
         raise WireError(f"{verb}: field 'switch_id' must have 1 to {MAX_ID} characters")
     return request
 

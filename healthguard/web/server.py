@@ -15,7 +15,7 @@ from aiohttp import web
 from healthguard.telemetry.exposition import CONTENT_TYPE
 from healthguard.telemetry.telemetry import Telemetry
 from healthguard.web.site import Site
-from healthguard.web.snapshot import Seen
+from healthguard.web.snapshot import PageSource
 
 CONNECTIONS = 256
 LIFETIME = 15.0  # seconds
@@ -23,7 +23,7 @@ _CHUNK = 64 * 1024
 _POINTER = "healthguard: /  /metrics  /-/healthy  /-/ready\n"
 
 
-class Vital(Seen, Protocol):
+class Vital(PageSource, Protocol):
     """What this port needs of the daemon beyond the page."""
 
     def progress(self) -> bool:

@@ -8,8 +8,8 @@ from importlib import resources
 from aiohttp import web
 
 from healthguard.core.moments import iso
-from healthguard.web.snapshot import Seen, Snapshot, Snapshots
-from healthguard.web.stream import Streams
+from healthguard.web.snapshot import PageSource, Snapshot, Snapshots
+from healthguard.web.stream import PageStreams
 from healthguard.web.tree import Element, el, html
 from healthguard.web.words import moment
 
@@ -52,9 +52,9 @@ _CARDS = "\0"
 class Site:
     """Everything that people look at. Close it when the server ends."""
 
-    def __init__(self, seen: Seen, troubles: Callable[[], Iterable[str]]):
+    def __init__(self, seen: PageSource, troubles: Callable[[], Iterable[str]]):
         self._snapshots = Snapshots(seen, troubles)
-        self.streams = Streams(self._snapshots)
+        self.streams = PageStreams(self._snapshots)
         self._files: dict[str, bytes] = {}
         self._made: tuple[Snapshot | None, bytes] = (None, b"")
 

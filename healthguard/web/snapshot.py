@@ -17,7 +17,7 @@ SHARE = 0.05  # of one processor, at most, for making snapshots
 CARDS = 24  # with more pools than this, those that are well are one line each
 
 
-class Seen(Source, Protocol):
+class PageSource(Source, Protocol):
     """What the page needs of the daemon."""
 
     def about(self) -> View:
@@ -50,7 +50,7 @@ class Snapshot(NamedTuple):
 class Snapshots:
     """Makes snapshots when somebody asks."""
 
-    def __init__(self, seen: Seen, troubles: Callable[[], Iterable[str]]):
+    def __init__(self, seen: PageSource, troubles: Callable[[], Iterable[str]]):
         """``troubles``: sentences about what the guard cannot tell anybody."""
         self.events = RecentEvents(seen)
         self._seen = seen

@@ -20,7 +20,7 @@ BEAT = 5  # periods without news after which a sign of life is sent
 _BUFFER = 64 * 1024  # bytes a client may be behind before writing waits for it
 
 
-class Streams:
+class PageStreams:
     """All clients of the stream."""
 
     def __init__(self, snapshots: Snapshots):

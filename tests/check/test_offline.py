@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.check import Finding, as_json, check_offline, exit_code, render
+from healthguard.check import CheckResult, as_json, check_offline, exit_code, render
 from healthguard.check.colours import names_a_host
 from healthguard.check.detection import Worst, sentence, worst
 from healthguard.config import PoolConfig, parse
@@ -105,9 +105,9 @@ def test_names_and_addresses() -> None:
 
 def test_rendering() -> None:
     findings = [
-        Finding("ok", None, "nginx", "nginx runs"),
-        Finding("warning", "app", "marker", "no confirm.url", "set it up"),
-        Finding("error", "app", "link", "not a link", "make one"),
+        CheckResult("ok", None, "nginx", "nginx runs"),
+        CheckResult("warning", "app", "marker", "no confirm.url", "set it up"),
+        CheckResult("error", "app", "link", "not a link", "make one"),
     ]
     assert render(findings).splitlines() == [
         "ok       nginx runs",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.check import Finding, check_online, exit_code, run
+from healthguard.check import CheckResult, check_online, exit_code, run
 from healthguard.check.findings import WARNING
 from tests.check.world import Prepares, World
 
@@ -31,7 +31,7 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path, 9009, 9010)
 
 
-async def errors(world: World, prepares: Prepares | None = None) -> dict[str, Finding]:
+async def errors(world: World, prepares: Prepares | None = None) -> dict[str, CheckResult]:
     findings = await check_online(world.load(), prepares or Prepares())
     found = {each.what: each for each in findings if each.level == "error"}
     assert exit_code(findings) == (1 if found else 0)

@@ -9,7 +9,7 @@ import pytest
 from healthguard.config import (
     Config,
     ConfigError,
-    SecretError,
+    UnresolvedVariable,
     load,
     names_secret,
     parse,
@@ -227,8 +227,8 @@ def test_secrets_are_resolved_by_who_uses_them() -> None:
     assert resolve_env("$A $$", {}) == "$A $$"
     assert names_secret("Bearer ${A}")
     assert not names_secret("Bearer A")
-    with pytest.raises(SecretError, match="the environment variable A is not set"):
+    with pytest.raises(UnresolvedVariable, match="the environment variable A is not set"):
         resolve_env("${A}", {})
-    with pytest.raises(SecretError, match="control characters") as error:
+    with pytest.raises(UnresolvedVariable, match="control characters") as error:
         resolve_env("${A}", {"A": "geheim\r\nX: y"})
     assert "geheim" not in str(error.value)

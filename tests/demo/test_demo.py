@@ -12,7 +12,7 @@ import pytest
 
 from healthguard.demo.sandbox import DemoError, Sandbox
 from healthguard.demo.screen import Screen
-from healthguard.demo.story import Story
+from healthguard.demo.story import DemoStory
 from healthguard.nginx.lock import ACT, DAEMON, lock_path
 from tests.docs.pages import page
 
@@ -85,7 +85,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path, environment: dict[s
 
 
 async def test_without_a_guard_the_story_fails() -> None:
-    class GuardDies(Story):
+    class GuardDies(DemoStory):
         async def green_breaks(self) -> None:
             await self.sandbox.guard.stop()
             await super().green_breaks()

@@ -41,14 +41,14 @@ async def test_second_holder_is_told_the_pid_of_the_first(tmp_path: Path) -> Non
     process = holder(config, lock.DAEMON, folder)
     try:
         answer = lock.try_lock(config, lock.DAEMON, folder)
-        assert isinstance(answer, lock.Refused)
+        assert isinstance(answer, lock.LockRefused)
         assert answer.busy
         assert answer.holder == process.pid
         assert str(process.pid) in answer.message
         act = lock.try_lock(config, lock.ACT, folder)
         assert isinstance(act, lock.Held)
         act.release()
-        assert isinstance(await lock.acquire(config, lock.DAEMON, 0.05, folder), lock.Refused)
+        assert isinstance(await lock.acquire(config, lock.DAEMON, 0.05, folder), lock.LockRefused)
         other = lock.try_lock(tmp_path / "other.conf", lock.DAEMON, folder)
         assert isinstance(other, lock.Held), "another nginx has a lock of its own"
         other.release()
@@ -95,7 +95,7 @@ def test_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
     folder.mkdir()
     folder.chmod(0o777)
     answer = lock.try_lock(tmp_path / "c", lock.ACT, folder)
-    assert isinstance(answer, lock.Refused)
+    assert isinstance(answer, lock.LockRefused)
     assert not answer.busy
     assert "others may write" in answer.message
 
@@ -104,7 +104,7 @@ def test_planted_symlink_is_not_followed(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
     lock.lock_path(tmp_path / "c", lock.ACT, tmp_path).symlink_to(victim)
-    assert isinstance(lock.try_lock(tmp_path / "c", lock.ACT, tmp_path), lock.Refused)
+    assert isinstance(lock.try_lock(tmp_path / "c", lock.ACT, tmp_path), lock.LockRefused)
     assert victim.read_text() == "precious"
 
 

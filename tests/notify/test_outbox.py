@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from healthguard.notify.levels import LEVELS
-from healthguard.notify.outbox import Batch, Outbox, Outcome, Patience, wants
+from healthguard.notify.outbox import Batch, Delivery, Outbox, Patience, wants
 from healthguard.notify.spec import Message, Notifier, Sent
 
 MINUTE = 60_000
@@ -43,7 +43,7 @@ def test_pauses_double_up_to_five_minutes_and_an_hour_is_enough() -> None:
     pauses = [after - before for before, after in pairwise(tries)]
     assert pauses[:7] == [5, 10, 20, 40, 80, 160, 300]
     assert 3_600 <= tries[-1] <= 3_900
-    assert outcomes[-1] == Outcome("ops", "failed", 1, "HTTP 500")
+    assert outcomes[-1] == Delivery("ops", "failed", 1, "HTTP 500")
     assert {each.outcome for each in outcomes[:-1]} == {"retried"}
 
 
@@ -54,7 +54,7 @@ def test_one_batch_at_a_time_and_success_ends_the_pause() -> None:
     assert batch is not None
     outbox.add("ops", numbered(2), 0)
     assert take(outbox, 0) is None, "the first one is under way"
-    assert outbox.settle(batch, [Sent("m1", True)], 0) == [Outcome("ops", "sent", 1)]
+    assert outbox.settle(batch, [Sent("m1", True)], 0) == [Delivery("ops", "sent", 1)]
     second = take(outbox, 0)
     assert second is not None
     assert second.messages == (numbered(2),)
@@ -77,7 +77,7 @@ def test_one_bad_message_blocks_no_other() -> None:
 def test_the_queue_is_bounded_and_says_what_it_dropped() -> None:
     outbox = Outbox(Patience(most=3))
     said = [outbox.add("ops", numbered(number), 0) for number in range(5)]
-    dropped = Outcome("ops", "dropped", 1, "too many messages are waiting")
+    dropped = Delivery("ops", "dropped", 1, "too many messages are waiting")
     assert said == [None, None, None, dropped, dropped]
     batch = take(outbox, 0)
     assert batch is not None
@@ -98,7 +98,7 @@ def test_many_messages_are_one_for_eyes_and_each_its_own_for_pagers() -> None:
             assert (digest.title, digest.severity) == ("8 messages, the gravest: t5", "failure")
             assert all(f"- t{number}\n" in digest.body for number in range(8))
         results = [Sent(each.id, True) for each in batch.messages]
-        assert outbox.settle(batch, results, 0) == [Outcome("ops", "sent", 8)]
+        assert outbox.settle(batch, results, 0) == [Delivery("ops", "sent", 8)]
         assert outbox.waiting() == 0
 
 

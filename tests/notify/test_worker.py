@@ -13,9 +13,9 @@ import pytest
 
 from healthguard.notify.launch import Process
 from healthguard.notify.levels import LEVELS
-from healthguard.notify.outbox import Outcome, Patience
+from healthguard.notify.outbox import Delivery, Patience
 from healthguard.notify.spec import Message, Notifier, Sent
-from healthguard.notify.worker import INBOX, Worker
+from healthguard.notify.worker import INBOX, NotifyWorker
 from tests.support.eventually import eventually
 
 OPS = Notifier("ops", "webhook", {}, {}, frozenset(LEVELS))
@@ -27,12 +27,12 @@ class Bench:
 
     def __init__(self, folder: Path, patience: Patience = EAGER) -> None:
         self.sent: list[Message] = []
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[Delivery] = []
         self.said: list[tuple[str, str]] = []
         self.problem = ""
         self.waits = threading.Event()
         self.waits.set()
-        self.worker = Worker(
+        self.worker = NotifyWorker(
             folder,
             "web1",
             self.outcomes.append,
@@ -74,15 +74,15 @@ def test_an_event_becomes_a_message(tmp_path: Path) -> None:
         bench.hold()
         eventually(lambda: bench.sent)
         assert bench.sent[0].title == "web1: p0: holds although None is down, cooldown"
-        eventually(lambda: Outcome("ops", "sent", 1) in bench.outcomes)
+        eventually(lambda: Delivery("ops", "sent", 1) in bench.outcomes)
 
 
 def test_it_is_tried_again_and_given_up(tmp_path: Path) -> None:
     with running(tmp_path) as bench:
         bench.problem = "HTTP 500"
         bench.hold()
-        eventually(lambda: Outcome("ops", "failed", 1, "HTTP 500") in bench.outcomes)
-        assert bench.outcomes.count(Outcome("ops", "retried", 1, "HTTP 500")) > 2
+        eventually(lambda: Delivery("ops", "failed", 1, "HTTP 500") in bench.outcomes)
+        assert bench.outcomes.count(Delivery("ops", "retried", 1, "HTTP 500")) > 2
 
 
 def test_what_waits_survives_a_restart_and_is_sent_once(tmp_path: Path) -> None:

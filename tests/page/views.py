@@ -81,7 +81,7 @@ def pool(name: str = "threader", **changes: Any) -> dict[str, Any]:
 
 
 class FakeGuard:
-    """Fulfils ``snapshot.Seen``."""
+    """Fulfils ``snapshot.PageSource``."""
 
     def __init__(self, *pools: dict[str, Any]) -> None:
         self.views = {each["pool"]: each for each in pools or (pool(),)}

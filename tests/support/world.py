@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from healthguard.control.client import Client, Reply
+from healthguard.control.client import ApiReply, Client
 from tests.support.apps import App
 from tests.support.daemon import DaemonProcess
 from tests.support.eventually import eventually
@@ -131,7 +131,7 @@ class World:
     def api(self, *parts: str) -> dict[str, Any]:
         """``GET /v1/PARTS`` of the control API; AssertionError when it is not answered."""
         reply = Client(self.daemon.socket).get(*parts)
-        assert isinstance(reply, Reply), reply
+        assert isinstance(reply, ApiReply), reply
         assert reply.status == 200, reply.body
         return dict(reply.body)
 
