@@ -32,7 +32,7 @@ ORDER = "order"
 
 
 @dataclass(slots=True)
-class Finding:
+class Incident:
     """One incident that the two policies saw differently.
 
     ``recovered``: first pass of the upstream in question, when it came back within ten minutes.
@@ -61,11 +61,11 @@ class Comparison:
     def __init__(self, lens_of: Callable[[Policy], Lens]) -> None:
         self._lens_of = lens_of
         self._mode = AGREE
-        self._open: Finding | None = None
+        self._open: Incident | None = None
         self._good: Instant | None = None
         self._truth: State | None = None
         self._shadow: Shadow | None = None
-        self.findings: list[Finding] = []
+        self.findings: list[Incident] = []
         self.agreed: list[Decision] = []
         self.skipped: list[Decision] = []  # recorded while the comparison had stopped
         self.inputs = 0
@@ -130,7 +130,7 @@ class Comparison:
             self.agreed.append(recorded)
             return
         self._mode, self._good = WATCH, None
-        self._open = Finding(UNCLEAR, event.at, recorded, candidate)
+        self._open = Incident(UNCLEAR, event.at, recorded, candidate)
         if recorded is not None and recorded.acts:
             self._shadow.freeze()
         self._settle(event)
@@ -224,7 +224,7 @@ def _calm(truth: State) -> bool:
     return not busy and well(truth, active)
 
 
-def _kind(found: Finding) -> str:
+def _kind(found: Incident) -> str:
     """What an incident comes to, by who decided what and what happened afterwards."""
     recorded, candidate = found.recorded, found.candidate
     if (recorded or candidate or _NOBODY).trigger != AUTOMATIC:
@@ -243,7 +243,7 @@ def _kind(found: Finding) -> str:
     return _alone(found, candidate is not None, ADDED, MISSED)
 
 
-def _alone(found: Finding, candidate: bool, added: str, missed: str) -> str:
+def _alone(found: Incident, candidate: bool, added: str, missed: str) -> str:
     """Only one side moves traffic (``candidate``: it is that one): was that a false alarm?"""
     back = found.recovered
     if back is not None and back.boot_ms - found.opened.boot_ms <= BRIEF_MS:

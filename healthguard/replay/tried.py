@@ -6,7 +6,7 @@ from healthguard.config import PoolConfig
 from healthguard.core.model import AUTOMATIC, Policy
 from healthguard.core.moments import iso
 from healthguard.replay.candidate import Decision, Lens
-from healthguard.replay.compare import Comparison, Finding
+from healthguard.replay.compare import Comparison, Incident
 from healthguard.replay.policies import Reading, lens
 from healthguard.replay.reading import Segment, SegmentFile, UnreadableRecord
 from healthguard.replay.words import sentence
@@ -87,7 +87,7 @@ def with_candidate(
 
 
 def _automatic(
-    agreed: list[Decision], skipped: list[Decision], findings: list[Finding]
+    agreed: list[Decision], skipped: list[Decision], findings: list[Incident]
 ) -> dict[str, int]:
     """How many automatic decisions each side made."""
     both = sum(each.trigger == AUTOMATIC for each in agreed)
@@ -99,7 +99,7 @@ def _automatic(
     }
 
 
-def _counts(findings: list[Finding]) -> dict[str, int]:
+def _counts(findings: list[Incident]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for each in findings:
         counts[each.kind] = counts.get(each.kind, 0) + 1
@@ -120,7 +120,7 @@ def _decision(pool: str, each: Decision | None) -> View | None:
     }
 
 
-def _finding(pool: str, found: Finding) -> View:
+def _finding(pool: str, found: Incident) -> View:
     recovered = found.recovered
     return {
         "kind": found.kind,

@@ -4,7 +4,7 @@ from healthguard.core.durations import seconds
 from healthguard.core.moments import iso
 from healthguard.replay import compare
 from healthguard.replay.candidate import Decision
-from healthguard.replay.compare import WATCH_MS, Finding
+from healthguard.replay.compare import WATCH_MS, Incident
 
 _HEADS = {
     compare.FALSE_ALARM_ADDED: "FALSE ALARM ADDED: ",
@@ -16,7 +16,7 @@ _HEADS = {
 }
 
 
-def sentence(found: Finding) -> str:
+def sentence(found: Incident) -> str:
     """What the candidate would have done otherwise, and what happened afterwards."""
     recorded, candidate = found.recorded, found.candidate
     kind = found.kind
@@ -32,7 +32,7 @@ def sentence(found: Finding) -> str:
     return ""
 
 
-def _both(kind: str, recorded: Decision, candidate: Decision, found: Finding) -> str:
+def _both(kind: str, recorded: Decision, candidate: Decision, found: Incident) -> str:
     delta = abs(found.delta_ms or 0)
     way = f"{recorded.origin} -> {recorded.to}"
     times = f"at {_time(candidate)} instead of {_time(recorded)}"
@@ -63,7 +63,7 @@ def _did(decision: Decision) -> str:
     return f"{words.get(decision.kind, 'it opened a proposal')} at {_time(decision)}"
 
 
-def _afterwards(found: Finding, decision: Decision) -> str:
+def _afterwards(found: Incident, decision: Decision) -> str:
     name = decision.origin or "the active upstream"
     if found.recovered is not None:
         after = seconds(found.recovered.boot_ms - decision.at.boot_ms)

@@ -115,7 +115,6 @@ import os, sys
 from healthguard.cli import main, replay
 from healthguard import config
 from healthguard.replay import run as replay
-from healthguard.control import when
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)

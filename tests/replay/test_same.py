@@ -75,7 +75,7 @@ def test_a_state_that_drifted_is_found_at_the_next_segment(tmp_path: Path) -> No
     lines = gzip.decompress(second.read_bytes()).splitlines(keepends=True)
     header = json.loads(lines[0])
     assert header["reason"] == "rolled"
-    header["state"]["seq"] += 1
+    header["state"]["told"]["seq"] += 1
     second.write_bytes(gzip.compress(json.dumps(header).encode() + b"\n" + b"".join(lines[1:])))
     view = replay(tmp_path)
     assert view["same"] is False
