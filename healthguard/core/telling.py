@@ -49,8 +49,7 @@ def judge_calm(draft: Draft) -> None:
     now = draft.now
     closed = first_closed(evaluate(now, now.target))
     draft.calm = phase(now)[0] in ("steady", "baking")
-    up = health_of(now.state, now.active) == UP
-    draft.awaits_passes = up and closed is not None and closed.name == "standby_not_up"
+    draft.awaits_passes = closed is not None and closed.name == "standby_not_up"
 
 
 def tell(draft: Draft) -> None:

@@ -11,15 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from healthguard.core.view import REMEDIES
 
 from healthguard.cli.remedies import remedy
-from healthguard.core import facts, pool, proposals, telling
+from healthguard.core import pool
 from healthguard.core.dependencies import VETO_MS
-from healthguard.core.gates import GATES, Gate, binding_for
+from healthguard.core.dryrun import gate_row
+from healthguard.core.gates import GATES, binding_for, only_vetoed, waivable
 from healthguard.core.memory import Bake, Memory, Pause
-from healthguard.core.model import Expect, Instant, LinkFact, NginxFact, Policy, UpstreamPolicy
-from healthguard.core.orders import gate_row
+from healthguard.core.model import (
+    Expect,
+    Instant,
+    LinkFact,
+    NginxFact,
+    Order,
+    Policy,
+    UpstreamPolicy,
+)
+from healthguard.core.now import Finding, now_of
+from healthguard.core.state import Doing, Seen
 
 FROZEN = Path(__file__).with_name("files") / "gates.json"
 NOW = Instant(10_000_000, 1_700_000_000_000)
@@ -34,38 +43,38 @@ def gates_in_order() -> list[str]:
 
 def binds(gate: str, trigger: str, verb: str, force: bool, waived: tuple[str, ...]) -> bool:
     """Would ``gate``, closed, refuse a switch of this kind?"""
-    binding = binding_for(trigger, verb, force, waived)
+    binding = binding_for(Order(verb, trigger=trigger, force=force), waived)
     return binding is None or gate in binding
 
 
 def never_forced(gate: str) -> bool:
     """As a dry run says it."""
-    return bool(gate_row(Gate(gate, True, ""))["never_forced"])
+    return bool(gate_row(Finding(gate, True, ""))["never_forced"])
 
 
 def doubts_the_truth(gate: str) -> bool:
     """Closed, it is a hold whether a switch is wanted or not."""
-    return gate in telling.TRUTH
+    return GATES[gate].truth
 
 
 def forgotten_after_a_look(gate: str) -> bool:
     """A prepare refused by it is asked for again when link or nginx have changed."""
-    return gate in facts._SEEN
+    return GATES[gate].looked_at
 
 
 def lets_the_veto_run(gate: str) -> bool:
     """``dependency_down`` and this one closed: the time until a person is asked passes."""
-    return pool._only_vetoed({"dependency_down", gate})
+    return only_vetoed([Finding(each, True, "") for each in ("dependency_down", gate)])
 
 
 def is_asked(state: Any, closed: list[str]) -> bool:
     """These are closed while a switch is wanted: does a proposal open?"""
-    return proposals.waivable(state, [Gate(name, True, "") for name in closed])
+    return waivable(now_of(state), [Finding(name, True, "") for name in closed])
 
 
 def remedy_in_why(gate: str) -> str:
     """The words, with {pool} and {target} to be filled in."""
-    return REMEDIES[gate]
+    return GATES[gate].remedy
 
 
 def remedy_of_an_order(gate: str) -> str:
@@ -94,10 +103,12 @@ def situation(mode: str, baking: bool, veto: str, pause: str) -> Any:
     return replace(
         pool.begin(NOW, policy),
         memory=memory,
-        link=LinkFact("blue", "", "link-1", NOW.wall_ms - 10_000),
-        nginx=NginxFact("running", "", "100:1", NOW.wall_ms - 1_000),
-        looked_ms=NOW.boot_ms,
-        veto_ms=ages[veto],
+        seen=Seen(
+            link=LinkFact("blue", "", "link-1", NOW.wall_ms - 10_000),
+            nginx=NginxFact("running", "", "100:1", NOW.wall_ms - 1_000),
+            looked_ms=NOW.boot_ms,
+        ),
+        doing=Doing(veto_ms=ages[veto]),
     )
 
 

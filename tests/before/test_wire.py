@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from healthguard.edges import switcher_wire as wire
-from healthguard.edges.nginx.ports import Commit
-from healthguard.edges.switcher_client import SocketSwitcher
-from healthguard.service.switcher_server import Refused, SwitcherServer
 
-from healthguard.core.model import REFUSED
+from healthguard.core.events import Commit
+from healthguard.core.model import REFUSED, Done, PrepareFact
+from healthguard.machine.codec import encode
+from healthguard.nginx.ports import Recovered
+from healthguard.switcher import wire
+from healthguard.switcher.client import SocketSwitcher
+from healthguard.switcher.server import Refused, SwitcherServer
 
 MESSAGES = Path(__file__).with_name("files") / "wire" / "messages.jsonl"
 ROWS: list[tuple[str, str]] = [json.loads(line) for line in MESSAGES.read_text().splitlines()]
@@ -47,12 +49,12 @@ def test_an_order_without_force_is_read() -> None:
 
 
 VALUES: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "test": ("test", lambda value: wire.dump_test(wire.load_test(value))),
-    "done": ("done", lambda value: wire.dump_done(wire.load_done(value))),
-    "recovered": ("recovered", lambda value: wire.dump_recovered(wire.load_recovered(value))),
+    "test": ("test", lambda value: encode(wire.load(PrepareFact, value))),
+    "done": ("done", lambda value: encode(wire.load(Done, value))),
+    "recovered": ("recovered", lambda value: encode(wire.load(Recovered, value))),
     "all recovered": (
         "recovered",
-        lambda value: [wire.dump_recovered(wire.load_recovered(each)) for each in value],
+        lambda value: [encode(wire.load(Recovered, each)) for each in value],
     ),
 }
 
@@ -131,13 +133,13 @@ async def test_a_refused_order_names_the_gate(line: bytes, tmp_path: Path) -> No
 @pytest.mark.parametrize("line", of("done"))
 async def test_an_end_is_understood(line: bytes, tmp_path: Path) -> None:
     done = await answered(tmp_path / "s", line, lambda client: client.commit(ORDER))
-    assert wire.dump_done(done) == json.loads(line)["done"]
+    assert encode(done) == json.loads(line)["done"]
 
 
 async def test_all_ends_are_understood(tmp_path: Path) -> None:
     (line,) = of("all recovered")
     found = await answered(tmp_path / "s", line, lambda client: client.reconcile())
-    assert [wire.dump_recovered(each) for each in found] == json.loads(line)["recovered"]
+    assert [encode(each) for each in found] == json.loads(line)["recovered"]
 
 
 async def test_a_pong_tells_the_configuration(tmp_path: Path) -> None:
