@@ -1,10 +1,17 @@
 """Making the parts of a daemon from its configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from healthguard.config import DEPENDENCIES, Config, PoolConfig, UnresolvedVariable, resolve_env
+from healthguard.config import (
+    DEPENDENCIES,
+    Config,
+    PoolConfig,
+    UnresolvedVariable,
+    resolve_env,
+    secrets_in,
+)
 from healthguard.nginx.observe import NginxObserver
 from healthguard.nginx.ports import Observer, Switcher
 from healthguard.nginx.settings import PoolFiles
@@ -24,23 +31,31 @@ class BuildError(Exception):
 def build_probers(pool: PoolConfig, shared: Shared) -> Probers:
     """The probers of one pool. BuildError: a secret is missing or a header is impossible."""
     place = f"pools.{pool.policy.pool}"
-    dependencies = {
-        name: _prober(spec, shared, f"{place}.dependencies.{name}")
-        for name, spec in pool.dependencies.items()
-    }
-    upstreams = {
-        upstream: {
-            name: _prober(spec, shared, f"{place}.upstreams.{upstream}.{name}")
+    groups = [pool.dependencies, *pool.probes.values()]
+    secrets = _secrets(spec for specs in groups for spec in specs.values())
+
+    def make(specs: Mapping[str, Spec], section: str) -> dict[str, Prober]:
+        return {
+            name: _prober(spec, shared, secrets, f"{place}.{section}.{name}")
             for name, spec in specs.items()
         }
-        for upstream, specs in pool.probes.items()
+
+    upstreams = {
+        upstream: make(specs, f"upstreams.{upstream}") for upstream, specs in pool.probes.items()
     }
-    return {**upstreams, DEPENDENCIES: dependencies}
+    return {**upstreams, DEPENDENCIES: make(pool.dependencies, "dependencies")}
 
 
-def _prober(spec: Spec, shared: Shared, place: str) -> Prober:
+def _secrets(specs: Iterable[Spec]) -> tuple[str, ...]:
+    """Of the whole pool: what one upstream is sent, another one behind it may show."""
+    return secrets_in(
+        value for spec in specs if isinstance(spec, HttpSpec) for _, value in spec.headers
+    )
+
+
+def _prober(spec: Spec, shared: Shared, secrets: Iterable[str], place: str) -> Prober:
     try:
-        return build_prober(_with_secrets(spec), shared)
+        return build_prober(_with_secrets(spec), shared, secrets)
     except (UnresolvedVariable, ValueError) as problem:
         raise BuildError(f"{place}: {problem}") from problem
 

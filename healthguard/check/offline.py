@@ -7,12 +7,12 @@ from healthguard.check.colours import names_a_host
 from healthguard.check.findings import OK, WARNING, CheckResult
 from healthguard.config import Config, PoolConfig, names_secret
 from healthguard.core.durations import written
+from healthguard.machine.secrets import HEADERS
 from healthguard.nginx import conf
 from healthguard.nginx.settings import NginxSettings
 from healthguard.probes.spec import ExecSpec, HttpSpec, Spec
 
 _CONFIRM_MS = 3_000  # less is too short for an nginx with many sites
-_SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token")
 
 
 def check_offline(config: Config) -> list[CheckResult]:
@@ -121,7 +121,7 @@ def _knows_whom_it_asks(spec: Spec) -> bool:
 
 def _secrets(pool: str, place: str, spec: Spec) -> Iterator[CheckResult]:
     for header, value in spec.headers if isinstance(spec, HttpSpec) else ():
-        if header.lower() in _SECRET_HEADERS and not names_secret(value):
+        if header.lower() in HEADERS and not names_secret(value):
             yield CheckResult(
                 WARNING,
                 pool,

@@ -2,13 +2,12 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from healthguard.config.document import Scalar
 from healthguard.config.kinds import ScalarKind, Schema
 from healthguard.config.problems import ValueRefused
-
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+from healthguard.machine.secrets import REFERENCE
 
 
 class UnresolvedVariable(Exception):
@@ -30,12 +29,19 @@ def resolve_env(text: str, environ: Mapping[str, str] | None = None) -> str:
             raise UnresolvedVariable(f"the environment variable {found[1]} has control characters")
         return value
 
-    return _REFERENCE.sub(value_of, text)
+    return REFERENCE.sub(value_of, text)
 
 
 def names_secret(text: str) -> bool:
     """True if ``text`` holds a ``${NAME}``."""
-    return bool(_REFERENCE.search(text))
+    return bool(REFERENCE.search(text))
+
+
+def secrets_in(texts: Iterable[str], environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """What the environment says for every ``${NAME}`` in ``texts``; what is not set is left out."""
+    known = os.environ if environ is None else environ
+    names = {name for text in texts for name in REFERENCE.findall(text)}
+    return tuple(known[name] for name in sorted(names) if known.get(name))
 
 
 class HeaderValue(ScalarKind):
@@ -49,7 +55,7 @@ class HeaderValue(ScalarKind):
             raise ValueRefused("must be text (write it in quotes)")
         if not raw.isprintable() or not raw.isascii() or len(raw) > 4096 or raw != raw.strip():
             raise ValueRefused("must be one line of ASCII text, without spaces around it")
-        if "${" in _REFERENCE.sub("", raw):
+        if "${" in REFERENCE.sub("", raw):
             raise ValueRefused("has a ${ that is not ${NAME} of an environment variable")
         return raw
 

@@ -1,13 +1,12 @@
 """Reading secrets, at the moment they are used. No error ever shows one."""
 
 import os
-import re
 import stat
 from collections.abc import Mapping
 
+from healthguard.machine.secrets import REFERENCE
 from healthguard.notify.spec import Secret
 
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _LARGEST = 4096
 
 
@@ -25,10 +24,10 @@ def read(secret: Secret, environ: Mapping[str, str]) -> str:
 
 
 def _from_environment(text: str, environ: Mapping[str, str]) -> str:
-    for name in _REFERENCE.findall(text):
+    for name in REFERENCE.findall(text):
         if not environ.get(name):
             raise SecretError(f"the environment variable {name} is not set")
-    return _REFERENCE.sub(lambda found: environ[found[1]], text)
+    return REFERENCE.sub(lambda found: environ[found[1]], text)
 
 
 def _from_file(path: str) -> str:

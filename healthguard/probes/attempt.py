@@ -2,8 +2,11 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 
 from healthguard.core.model import Answer, Expect
+from healthguard.machine.secrets import Secrets
+from healthguard.probes.excerpt import excerpt
 from healthguard.probes.prober import Done
 from healthguard.probes.reasons import classify
 
@@ -27,11 +30,12 @@ def now_us() -> int:
 class Attempt:
     """Base of the probers. Subclasses give _begin(), _close() and _look()."""
 
-    def __init__(self, timeout_ms: int, expect: Expect) -> None:
+    def __init__(self, timeout_ms: int, expect: Expect, secrets: Iterable[str] = ()) -> None:
         self._timeout_s = timeout_ms / 1000
         self._timeout_us = timeout_ms * 1000
         self._late_us = self._timeout_us + max(LATE_US, self._timeout_us // 4)
         self._expect = expect
+        self._secrets = Secrets(secrets)
         self._max_latency_us = expect.max_latency_us
         self._loop: asyncio.AbstractEventLoop
         self._done: Done | None = None
@@ -109,9 +113,10 @@ class Attempt:
         inconclusive: str | None = None,
         verdicts: tuple[tuple[str, bool], ...] = (),
         detail: str = "",
-        excerpt: str = "",
+        raw: bytes = b"",
         release: str | None = None,
     ) -> None:
+        """End with an answer. ``raw``: what the upstream said, for the excerpt."""
         done = self._done
         if done is None:
             return
@@ -120,11 +125,14 @@ class Attempt:
         latency = now - self._connect_us
         if inconclusive is None and self._doubtful(now, latency, failure):
             late_ms = (now - self._started_us) // 1000
-            inconclusive, failure, verdicts, excerpt = "loop_late", None, (), ""
-            release = None
+            inconclusive, failure, verdicts, raw, release = "loop_late", None, (), b"", None
             detail = f"we looked {late_ms} ms after the start of a check of {self._timeout_s:g} s"
         self._clear()
-        answer = Answer(latency, status, failure, inconclusive, verdicts, detail, excerpt, release)
+        # Here it leaves the probe: what an upstream has said back to us is not shown to anybody.
+        shown = excerpt(raw, self._secrets) if raw else ""
+        detail = self._secrets.cut(detail) if detail else ""
+        release = self._secrets.cut(release) if release else release
+        answer = Answer(latency, status, failure, inconclusive, verdicts, detail, shown, release)
         if self._inside:
             self._delivery = self._loop.call_soon(self._deliver, done, answer)
         else:

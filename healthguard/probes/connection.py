@@ -8,7 +8,7 @@ import ipaddress
 import os
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from errno import EINPROGRESS
 from typing import Any
 
@@ -63,8 +63,9 @@ class Connection(Attempt):
         timeout_ms: int,
         expect: Expect,
         shared: Shared,
+        secrets: Iterable[str] = (),
     ) -> None:
-        super().__init__(timeout_ms, expect)
+        super().__init__(timeout_ms, expect, secrets)
         self._shared = shared
         self._host = host
         self._port = port

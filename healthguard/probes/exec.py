@@ -8,9 +8,10 @@ import contextlib
 import os
 import select
 import signal
+from collections.abc import Iterable
 
 from healthguard.probes.attempt import Attempt
-from healthguard.probes.excerpt import LIMIT, excerpt
+from healthguard.probes.excerpt import LIMIT
 from healthguard.probes.reasons import classify
 from healthguard.probes.spec import ExecSpec
 
@@ -91,8 +92,8 @@ def _spawn(argv: tuple[str, ...]) -> tuple[int, int]:
 class ExecProber(Attempt):
     """See Prober. Costs a process per check; starting it takes about a millisecond of the loop."""
 
-    def __init__(self, spec: ExecSpec) -> None:
-        super().__init__(spec.timeout_ms, spec.expect)
+    def __init__(self, spec: ExecSpec, secrets: Iterable[str] = ()) -> None:
+        super().__init__(spec.timeout_ms, spec.expect, secrets)
         self._argv = spec.argv
         self._child: _Child | None = None
 
@@ -131,10 +132,10 @@ class ExecProber(Attempt):
             self._finish()
         elif code < 0:
             detail = f"killed by {_signal_name(-code)}"
-            self._finish(failure="exit", detail=detail, excerpt=excerpt(bytes(child.output)))
+            self._finish(failure="exit", detail=detail, raw=bytes(child.output))
         else:
             detail = f"exit status {code}"
-            self._finish(failure="exit", detail=detail, excerpt=excerpt(bytes(child.output)))
+            self._finish(failure="exit", detail=detail, raw=bytes(child.output))
 
     def _let_go(self, child: _Child) -> int:
         self._loop.remove_reader(child.pidfd)
@@ -151,7 +152,7 @@ class ExecProber(Attempt):
     def _on_timeout(self) -> None:
         output = bytes(self._child.output) if self._child else b""
         detail = f"still running after {self._timeout_s:g} s; killed"
-        self._finish(failure="timeout", detail=detail, excerpt=excerpt(output))
+        self._finish(failure="timeout", detail=detail, raw=output)
 
     def _close(self) -> None:
         child, self._child = self._child, None

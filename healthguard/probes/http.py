@@ -1,11 +1,12 @@
 """One HTTP/1.1 request on a new connection; plain, TLS or over a unix socket."""
 
 import ssl
+from collections.abc import Iterable
 from functools import partial
 
 from healthguard import __version__
+from healthguard.machine.secrets import HEADERS
 from healthguard.probes.connection import Connection
-from healthguard.probes.excerpt import excerpt
 from healthguard.probes.predicates import predicates, release
 from healthguard.probes.readiness import READ, WRITE
 from healthguard.probes.reasons import classify
@@ -15,7 +16,6 @@ from healthguard.probes.spec import HttpSpec
 from healthguard.probes.tls import explain
 
 _READ = 16 * 1024
-_SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie"}
 
 
 def request_of(spec: HttpSpec) -> bytes:
@@ -60,9 +60,17 @@ def server_name(spec: HttpSpec) -> str:
 class HttpProber(Connection):
     """See Prober."""
 
-    def __init__(self, spec: HttpSpec, shared: Shared) -> None:
+    def __init__(self, spec: HttpSpec, shared: Shared, secrets: Iterable[str] = ()) -> None:
+        """``secrets``: parts of the request that must not be shown if the upstream repeats them."""
+        known = [value for name, value in spec.headers if name.lower() in HEADERS]
         super().__init__(
-            spec.host, spec.port, spec.unix_socket, spec.timeout_ms, spec.expect, shared
+            spec.host,
+            spec.port,
+            spec.unix_socket,
+            spec.timeout_ms,
+            spec.expect,
+            shared,
+            [*known, *secrets],
         )
         self._spec = spec
         self._request = request_of(spec)
@@ -73,9 +81,6 @@ class HttpProber(Connection):
         wants_headers = bool(spec.header_fields) or spec.release_header is not None
         self._reply_type = ReplyWithHeaders if wants_headers else HttpReply
         self._statuses = spec.expect.status
-        self._secrets = [
-            value.encode() for name, value in spec.headers if name.lower() in _SECRET_HEADERS
-        ]
         self._reply: HttpReply | None = None
         self._unsent = b""
         self._context: ssl.SSLContext | None = None
@@ -227,18 +232,17 @@ class HttpProber(Connection):
             status=status,
             verdicts=verdicts,
             detail=f"{self.where()} answered {status}",
-            excerpt=excerpt(reply.raw, self._secrets),
+            raw=reply.raw,
             release=named,
         )
 
     def _fail(self, failure: str, detail: str) -> None:
         reply = self._reply
-        started = reply is not None and reply.started
         self._finish(
             status=reply.status if reply else None,
             failure=failure,
             detail=f"{self.where()}: {detail}",
-            excerpt=excerpt(reply.raw, self._secrets) if reply and started else "",
+            raw=reply.raw if reply else b"",
         )
 
     def _trouble(self, error: Exception) -> None:

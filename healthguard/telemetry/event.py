@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from healthguard.core.events import Say
 from healthguard.core.model import Instant
 from healthguard.core.moments import iso
+from healthguard.machine.secrets import HEADERS
 
 Event = dict[str, object]
 
@@ -13,9 +14,7 @@ _CUT = "[cut]"
 _BODIES = ("answer", "excerpt")
 # Probes cut these out of what they keep. Here is the last place before the disk.
 _SECRETS = (
-    re.compile(
-        r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key)(\"?\s*[:=]\s*)[^\r\n]+"
-    ),
+    re.compile(rf"(?i)\b({'|'.join(sorted(HEADERS))})(\"?\s*[:=]\s*)[^\r\n]+"),
     re.compile(r"(?i)\b(bearer|basic)(\s+)[A-Za-z0-9._~+/=-]{6,}"),
     re.compile(r"(?i)([a-z][a-z0-9+.-]*://)([^\s/@:]*:)[^\s/@]+(?=@)"),
 )

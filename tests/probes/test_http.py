@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from healthguard.core.model import Expect
+from healthguard.machine.secrets import Secrets
 from healthguard.probes import DOUBTS, REASONS, build
 from healthguard.probes.excerpt import excerpt
 from tests.probes import servers
@@ -281,10 +282,10 @@ def test_the_words_are_bounded() -> None:
 
 def test_what_is_cut_out_of_an_excerpt() -> None:
     raw = b"HTTP/1.1 500 Oops\r\nset-cookie: a\r\n  folded\r\nProxy-Authorization: b\r\nX: c\r\n"
-    assert excerpt(raw).splitlines() == [
+    assert excerpt(raw, Secrets()).splitlines() == [
         "HTTP/1.1 500 Oops",
         "set-cookie: [cut out]",
         "Proxy-Authorization: [cut out]",
         "X: c",
     ]
-    assert excerpt("\u202eevil\x9b".encode()) == "\\u202eevil\\x9b"
+    assert excerpt("\u202eevil\x9b".encode(), Secrets()) == "\\u202eevil\\x9b"
