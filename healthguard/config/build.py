@@ -15,7 +15,7 @@ from healthguard.core.model import (
     UpstreamPolicy,
 )
 from healthguard.nginx.settings import PoolFiles
-from healthguard.probes.spec import ExecSpec, HttpSpec, Spec, TcpSpec
+from healthguard.probes.spec import ExecSpec, HttpSpec, Spec, TcpSpec, definition
 
 
 def merged(base: Values, over: Values) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _policy(
 
 def _expects(specs: Mapping[str, Spec]) -> dict[str, Expect]:
     """What each probe demands, with its whole definition: counts end when that changes."""
-    return {name: replace(spec.expect, definition=repr(spec)) for name, spec in specs.items()}
+    return {name: replace(spec.expect, definition=definition(spec)) for name, spec in specs.items()}
 
 
 def _us(ms: int | None) -> int | None:

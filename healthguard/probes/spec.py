@@ -1,8 +1,11 @@
 """What a probe is told to do: built by the configuration, run by the probers."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from healthguard.core.model import Expect
+from healthguard.machine.codec import encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +62,20 @@ class ExecSpec:
 
 
 Spec = HttpSpec | TcpSpec | ExecSpec
+
+KINDS: Mapping[str, type[Spec]] = {"http": HttpSpec, "tcp": TcpSpec, "exec": ExecSpec}
+
+
+def kind_of(spec: Spec) -> str:
+    """Its key in the configuration: http, tcp or exec."""
+    return next(name for name, kind in KINDS.items() if isinstance(spec, kind))
+
+
+def definition(spec: Spec) -> str:
+    """All of ``spec`` but what it expects, as JSON: always the same text for the same probe.
+
+    ``spec`` as it is configured, so that a secret is still a ``${NAME}``.
+    """
+    fields = encode(spec)
+    del fields["expect"]
+    return json.dumps({kind_of(spec): fields}, separators=(",", ":"), sort_keys=True)

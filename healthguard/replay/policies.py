@@ -1,6 +1,7 @@
 """What a candidate configuration changes, and what of that the record cannot tell."""
 
 import ast
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from healthguard.config import PoolConfig
 from healthguard.core.model import Expect, HealthPolicy, Policy, UpstreamPolicy
 from healthguard.machine.codec import encode
-from healthguard.probes.spec import HttpSpec, Spec
+from healthguard.probes.spec import KINDS, HttpSpec, Spec, kind_of
 from healthguard.replay.candidate import DEPENDENCY, Lens, Place
 
 # Parts of a probe whose verdict is in the record by name, and can therefore be left out.
@@ -140,14 +141,11 @@ def _probe(
     """(what to judge by, predicates to leave out, shorter timeout in us)."""
     where = _where(place)
     kept = replace(wanted, definition=known.definition)
-    before = _fields(known.definition)
-    if before is None or before.pop("", "") != type(spec).__name__:
-        if known.definition != repr(spec):
-            reading.note(reading.untold, f"{where}: another kind of probe; replayed as recorded")
+    read = _read(known.definition)
+    if read is None or read[0] != kind_of(spec):
+        reading.note(reading.untold, f"{where}: another kind of probe; replayed as recorded")
         return kept, frozenset(), None
-    after = _fields(repr(spec)) or {}
-    after.pop("", None)
-    before = {**_defaults(spec), **before}
+    before, after = _texts({**_defaults(spec), **read[1]}), _texts(encode(spec))
     changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
     changed.discard("expect")
     names = frozenset(_left_out(where, spec, changed, reading))
@@ -192,21 +190,37 @@ def _timeout(
     return spec.timeout_ms * 1_000
 
 
-def _defaults(spec: Spec) -> dict[str, str]:
+def _defaults(spec: Spec) -> dict[str, Any]:
     """What a definition of an older version that does not know a field has meant by it."""
-    return {item.name: repr(item.default) for item in fields(spec) if item.default is not MISSING}
+    return {i.name: encode(i.default) for i in fields(spec) if i.default is not MISSING}
 
 
-def _fields(definition: str) -> dict[str, str] | None:
-    """Fields of a probe's definition by name, its kind under ""; None if it cannot be read."""
+def _texts(found: Mapping[str, Any]) -> dict[str, str]:
+    """Each field as JSON: there, 1 is neither true nor 1.0."""
+    return {name: json.dumps(value, sort_keys=True) for name, value in found.items()}
+
+
+def _read(text: str) -> tuple[str, Mapping[str, Any]] | None:
+    """Kind and fields of a probe's definition; None if it cannot be read."""
     try:
-        call = ast.parse(definition, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        ((kind, found),) = json.loads(text).items()
+    except (ValueError, AttributeError, RecursionError):
+        return _read_repr(text)
+    return (kind, found) if isinstance(found, dict) else None
+
+
+def _read_repr(text: str) -> tuple[str, Mapping[str, Any]] | None:
+    """The same of records from before definitions were JSON: ``TcpSpec(host='::1', ...)``."""
+    kinds = {kind.__name__: name for name, kind in KINDS.items()}
+    try:
+        call = ast.parse(text, mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            return None
+        told = {word.arg: word.value for word in call.keywords if word.arg != "expect"}
+        found = {str(name): encode(ast.literal_eval(value)) for name, value in told.items()}
+        return kinds[call.func.id], found
+    except (SyntaxError, ValueError, KeyError, TypeError, RecursionError, MemoryError):
         return None
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-        return None
-    found = {word.arg or "": ast.unparse(word.value) for word in call.keywords}
-    return {**found, "": call.func.id}
 
 
 # --------------------------------------------------------------- what is tried

@@ -1,6 +1,7 @@
 """`replay --with`: stories of what another configuration would have done."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ import pytest
 
 from healthguard.cli import main
 from healthguard.config import Config, parse
-from healthguard.core.model import Answer
+from healthguard.core.model import Answer, Policy
+from healthguard.probes.spec import Spec
+from healthguard.replay.policies import Reading, lens
 from healthguard.replay.run import lines, replay
 from tests.replay.recording import BAD, GOOD, Living, Says, outages, record
 from tests.support.world import merged
@@ -366,8 +369,85 @@ def test_a_record_of_a_core_that_decided_otherwise_says_so(
 
 
 def test_the_definition_of_the_probe_is_what_the_daemon_records() -> None:
-    """The record compares definitions by their text: that text must name its fields."""
-    policy = config().pools["app"].policy
-    expect = policy.upstreams["blue"].probes["health"]
-    assert expect.definition.startswith("HttpSpec(url='http://127.0.0.1:1/'")
-    assert replace(expect, definition="").status == ((200, 299),)
+    """Records compare definitions by their text: it is part of the format."""
+    change = {"upstreams": {"blue": {"probes": PROBES}}}
+    probes = config(change).pools["app"].policy.upstreams["blue"].probes
+    assert {name: expect.definition for name, expect in probes.items()} == {
+        "deep": '{"http":{"body_regex":null,"body_text":"ok","ca_file":null,"header_fields":[],'
+        '"headers":[["X-Token","${TOK}"]],"host":"127.0.0.1","host_header":null,'
+        '"json_fields":[["a.b",true],["c",null]],"method":"GET","port":1,"release_header":null,'
+        '"release_json":null,"target":"/","timeout_ms":2000,"tls":false,"unix_socket":null,'
+        '"url":"http://127.0.0.1:1/","verify":true}}',
+        "port": '{"tcp":{"host":"localhost","port":0,"timeout_ms":2000,'
+        '"unix_socket":"/run/a.sock"}}',
+        "own": '{"exec":{"argv":["/bin/check","-x"],"timeout_ms":700}}',
+    }
+
+
+PROBES: list[dict[str, Any]] = [
+    {"name": "deep", "http": "http://127.0.0.1:1/", "headers": {"X-Token": "${TOK}"},
+     "expect": {"body": "ok", "json": {"a.b": True, "c": None}}},
+    {"name": "port", "tcp": "unix:/run/a.sock"},
+    {"name": "own", "exec": ["/bin/check", "-x"], "timeout": "700ms"},
+]  # fmt: skip
+
+
+def as_before(policy: Policy, specs: Mapping[str, Spec]) -> Policy:
+    """As versions recorded it whose definitions were the repr of the probe."""
+    blue = policy.upstreams["blue"]
+    probes = {n: replace(each, definition=repr(specs[n])) for n, each in blue.probes.items()}
+    return replace(policy, upstreams={**policy.upstreams, "blue": replace(blue, probes=probes)})
+
+
+def told_of_blue(recorded: Policy, candidate: Config) -> list[str]:
+    reading = Reading()
+    lens(recorded, candidate.pools["app"], reading)
+    return [*reading.untold, *(each for each in reading.changes if each.startswith("blue"))]
+
+
+def test_records_from_before_definitions_were_json_are_still_read() -> None:
+    change = {"upstreams": {"blue": {"probes": PROBES}}}
+    pool = config(change).pools["app"]
+    old = as_before(pool.policy, pool.probes["blue"])
+    assert old != pool.policy
+    assert told_of_blue(old, config(change)) == []
+    other: list[dict[str, Any]] = [
+        {"name": "deep", "http": "http://127.0.0.1:9/", "headers": {"X-Token": "${TOK}"}},
+        {"name": "port", "http": "http://127.0.0.1:1/"},
+        {"name": "own", "exec": ["/bin/check"], "timeout": "500ms"},
+    ]
+    changed = config({"upstreams": {"blue": {"probes": other}}})
+    said = told_of_blue(old, changed)
+    assert said == told_of_blue(pool.policy, changed), "the new form tells the same"
+    assert said == [
+        "blue.deep: url changes; those answers were never taken, it is replayed with the answers "
+        "to the old one",
+        "blue.port: another kind of probe; replayed as recorded",
+        "blue.own: argv changes; those answers were never taken, it is replayed with the answers "
+        "to the old one",
+        "blue.deep: body is not looked at",
+        "blue.deep: json is not looked at",
+        "blue.own: timeout: 700 ms -> 500 ms",
+    ]
+
+
+def test_true_is_not_one() -> None:
+    def asks(value: object) -> Config:
+        probe = {"name": "x", "http": "http://127.0.0.1:1/", "expect": {"json": {"a": value}}}
+        return config({"upstreams": {"blue": {"probes": [probe]}}})
+
+    (said,) = told_of_blue(asks(True).pools["app"].policy, asks(1))
+    assert said.startswith("blue.x: json_fields changes")
+
+
+UNREADABLE = ["", "elsewhere", "[]", "{}", '{"tcp":1}', "f(", "X(a=1)", "TcpSpec(host=b)"]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_a_definition_that_cannot_be_read_is_another_probe(text: str) -> None:
+    pool = config().pools["app"]
+    blue = pool.policy.upstreams["blue"]
+    probes = {name: replace(each, definition=text) for name, each in blue.probes.items()}
+    upstreams = {**pool.policy.upstreams, "blue": replace(blue, probes=probes)}
+    said = told_of_blue(replace(pool.policy, upstreams=upstreams), config())
+    assert said == ["blue.health: another kind of probe; replayed as recorded"]
