@@ -37,8 +37,8 @@ ANSWERS = [
 REQUESTS: list[tuple[wire.Request, bytes]] = [
     (wire.Ping(), b'{"do":"ping"}\n'),
     (wire.Reconcile(), b'{"do":"reconcile"}\n'),
-    (wire.Result("s1"), b'{"do":"result","switch_id":"s1"}\n'),
-    (wire.Prepare("app", "green"), b'{"do":"prepare","pool":"app","upstream":"green"}\n'),
+    (wire.ResultRequest("s1"), b'{"do":"result","switch_id":"s1"}\n'),
+    (wire.PrepareRequest("app", "green"), b'{"do":"prepare","pool":"app","upstream":"green"}\n'),
     (Commit("s1", "app", "t", None, "green", True),
      b'{"do":"commit","switch_id":"s1","pool":"app","ticket":"t","origin":null,"to":"green",'
      b'"undo_unclear":true,"force":false}\n'),
