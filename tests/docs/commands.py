@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator
 from functools import cache
 
-from healthguard.views.pool import REMEDIES
+from healthguard.core.gates import GATES
 from tests.docs.pages import ROOT, Block, pages
 
 # What a capital word stands for. A value that no such word has is taken as it stands.
@@ -32,7 +32,7 @@ def advice() -> list[str]:
     text = (ROOT / "etc/prometheus/healthguard.alerts.yml").read_text()
     for hole, word in (("to", "UPSTREAM"), (r"labels\.to_upstream", "UPSTREAM"), (r"\S+", "POOL")):
         text = re.sub(rf"\{{\{{ \${hole} \}}\}}", word, text)
-    words = "\n".join(REMEDIES.values()).format(pool="POOL", target="UPSTREAM")
+    words = "\n".join(gate.remedy for gate in GATES.values()).format(pool="POOL", target="UPSTREAM")
     return re.findall(r"(?:[\"`]|-\}\} )(healthguard [a-z]+(?: [^\n\"`]*)?)", text + words)
 
 

@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from healthguard.core.gates import GATES
-from healthguard.views.pool import REMEDIES
 from tests.prometheus.rules import FILES, FOLDER, ROOT, faults, promtool, rules
 
 STORIES = Path(__file__).parent / "alerts.test.yml"
@@ -133,7 +132,7 @@ def test_each_gate_has_its_command(tmp_path: Path) -> None:
 def test_the_commands_are_those_of_the_remedies() -> None:
     assert set(COMMANDS) <= set(GATES)
     for gate, command in COMMANDS.items():
-        quoted = re.findall(r"`(healthguard [^`]*)`", REMEDIES.get(gate, ""))
+        quoted = re.findall(r"`(healthguard [^`]*)`", GATES[gate].remedy if gate in GATES else "")
         if quoted and command.startswith("healthguard") and "why" not in command:
             wanted = [each.format(pool="app", target="green") for each in quoted]
             assert command in [each.replace("UPSTREAM", "green") for each in wanted]
