@@ -14,7 +14,7 @@ from typing import NoReturn
 from healthguard.cli.context import Context
 from healthguard.cli.output import Output
 from healthguard.core.codes import Code
-from healthguard.core.names import closest
+from healthguard.machine.names import closest
 
 # verb -> (module of this package, what it does); in the order of the help text
 VERBS: dict[str, tuple[str, str]] = {

@@ -8,7 +8,7 @@ from typing import Any
 from healthguard.config.document import Entry, Node, join, node_of
 from healthguard.config.kinds import BAD, Kind, ScalarKind, Schema, Text
 from healthguard.config.problems import Report
-from healthguard.core.names import closest
+from healthguard.machine.names import closest
 
 
 class _Mark:

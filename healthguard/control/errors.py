@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from healthguard.core.codes import Code
-from healthguard.core.names import no_such
+from healthguard.machine.names import no_such
 
 
 class ApiError(Exception):

@@ -30,7 +30,7 @@ def disabled(now: Now, _to: str | None) -> Verdict:
 def link_unmanaged(now: Now, _to: str | None) -> Verdict:
     """The link is a symlink to one of ours."""
     link = now.state.seen.link
-    if link is None or stale(now.state):
+    if link is None or stale(now.state.seen, now.state.at):
         return PENDING, "the link has not been looked at lately"
     if link.upstream is None:
         return CLOSED, link.problem
@@ -40,7 +40,7 @@ def link_unmanaged(now: Now, _to: str | None) -> Verdict:
 def nginx_down(now: Now, _to: str | None) -> Verdict:
     """nginx runs."""
     nginx = now.state.seen.nginx
-    if nginx is None or stale(now.state):
+    if nginx is None or stale(now.state.seen, now.state.at):
         return PENDING, "nginx has not been looked at lately"
     if nginx.state == "down":
         return CLOSED, nginx.detail or "nginx is not running"

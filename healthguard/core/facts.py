@@ -104,7 +104,7 @@ def on_observed(draft: Draft, event: Observed, before: State) -> bool:
     )
     if draft.memory.undo_stamp == "" and event.stamp:
         draft.memory = replace(draft.memory, undo_stamp=event.stamp)
-    if not stale(replace(before, at=draft.at)) and replace(old, looked_ms=event.looked_ms) == fresh:
+    if not stale(old, draft.at) and replace(old, looked_ms=event.looked_ms) == fresh:
         return not before.calm
     if old.link != event.link or _what(old.nginx) != _what(event.nginx):
         _forget_refusals(draft)

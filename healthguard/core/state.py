@@ -105,10 +105,9 @@ def health_of(state: State, upstream: str | None) -> str:
     return found.health if found is not None else UNKNOWN
 
 
-def stale(state: State) -> bool:
+def stale(seen: Seen, at: Instant) -> bool:
     """True if there is no observation young enough to be evidence."""
-    looked_ms = state.seen.looked_ms
-    return looked_ms is None or state.at.boot_ms - looked_ms > STALE_MS
+    return seen.looked_ms is None or at.boot_ms - seen.looked_ms > STALE_MS
 
 
 def baking(state: State, upstream: str | None) -> bool:

@@ -15,7 +15,7 @@ from healthguard.config import DEPENDENCIES, Config, ConfigError, load
 from healthguard.core.codes import Code
 from healthguard.core.gates import AT_A_LOOK
 from healthguard.core.model import Order, Outcome
-from healthguard.core.names import no_such
+from healthguard.machine.names import no_such
 from healthguard.machine.unixsock import Peer, listener_at
 from healthguard.nginx import lock
 from healthguard.nginx.ports import Switcher
