@@ -18,7 +18,7 @@ from apprise.plugins.pagerduty import NotifyPagerDuty
 from apprise.plugins.slack import NotifySlack
 from apprise.plugins.workflows import NotifyWorkflows
 
-from healthguard.notify.post import close_opsgenie
+from healthguard.notify.sender.post import close_opsgenie
 from healthguard.notify.spec import Message, Notifier, Sent
 
 Secrets = Mapping[str, str]

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-from healthguard.notify import secret, wire
-from healthguard.notify.post import signed
+from healthguard.notify import wire
+from healthguard.notify.sender import secret
+from healthguard.notify.sender.post import signed
 from healthguard.notify.spec import Message, Notifier, Sent
 
 _LARGEST = 1 << 20
@@ -52,7 +53,7 @@ def _send(notifier: Notifier, secrets: Mapping[str, str], message: Message) -> S
             url = secrets.get("url") or str(notifier.settings.get("url"))
             ca_file = notifier.settings.get("ca_file")
             return signed(url, secrets["secret"], message, str(ca_file) if ca_file else None)
-        from healthguard.notify import services
+        from healthguard.notify.sender import services
 
         return services.send(notifier, secrets, message)
     except Exception as error:  # its text may hold a secret; its type does not

@@ -1,0 +1,1 @@
+"""The sender: a process of its own for each job, `python -m healthguard.notify.sender`."""
