@@ -11,12 +11,14 @@ among them: ``wake`` is looked at where time matters, every Save is put through 
 """
 
 import difflib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from healthguard.core import events as ev
-from healthguard.core.gates import evaluate, first_closed
+from healthguard.core.gates import first_closed
 from healthguard.core.memory import Memory
 from healthguard.core.model import (
     Answer,
@@ -28,8 +30,9 @@ from healthguard.core.model import (
     RollbackPolicy,
     UpstreamPolicy,
 )
-from healthguard.core.now import Finding, now_of
-from tests.support.pool import BOOT_MS, DANA, SIGNAL, WALL_MS, Pool
+from healthguard.core.now import Finding
+from healthguard.machine.memory import load_memory, save_memory
+from tests.support.pool import BOOT_MS, DANA, SIGNAL, WALL_MS, Pool, findings
 
 __all__ = ["BOOT_MS", "DANA", "FAIL", "PASS", "WALL_MS", "Story", "line", "policy"]
 
@@ -60,6 +63,12 @@ def policy(
         bake=BakePolicy(**(bake or {})),
         **rest,
     )
+
+
+@cache
+def read(document: str) -> Memory:
+    """What a start reads; most stories begin alike, so each document is read once."""
+    return load_memory(json.loads(document))
 
 
 class Story(Pool):
@@ -107,6 +116,11 @@ class Story(Pool):
         self.said.append(f"Switch {switch.origin}->{switch.to}")
         self.switch = switch
         return self._end(self.auto_end) if self.auto_end is not None else None
+
+    def save(self, memory: Memory) -> None:
+        self.document = json.dumps(save_memory(memory))
+        assert read(self.document) == memory
+        super().save(memory)
 
     def replies_to(self, order: str, outcome: Outcome) -> None:
         assert order not in self.replies, f"{order} is answered twice"
@@ -285,8 +299,7 @@ class Story(Pool):
         return next(each.fields for each in reversed(self.records) if each.event == event)
 
     def gates(self, to: str | None = None) -> dict[str, Finding]:
-        now = now_of(self.state)
-        return {gate.name: gate for gate in evaluate(now, to or now.target)}
+        return {gate.name: gate for gate in findings(self.state, to)}
 
     def closed(self, to: str | None = None) -> list[str]:
         return [gate.name for gate in self.gates(to).values() if gate.closed]

@@ -32,8 +32,7 @@ def test_it_is_armed_at_the_first_fail_and_charged_before_the_link_moves() -> No
     story = armed()
     assert story.memory.charges.at_ms == ()
     story.after(10).turn().says("switch_started blue->green automatic", "Switch blue->green")
-    assert story.disk is not None
-    saved = json.loads(story.disk)["memory"]
+    saved = json.loads(story.document)["memory"]
     assert saved["charges"]["at_ms"] == [BOOT_MS + story.now]
     assert saved["attempt"]["to"] == "green"
     story.after(140).finished("completed").says(

@@ -8,10 +8,8 @@ import copy
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from healthguard.core.memory import Memory
 from healthguard.core.model import Answer, Policy
 from healthguard.core.state import STALE_MS
-from healthguard.machine.memory import load_memory, save_memory
 from tests.support.pool import DANA, GOOD, REFUSED, UNSURE, Pool, Step
 
 from .dumb import DumbProbe
@@ -62,12 +60,6 @@ class World(Pool):
         self._ghosts_of_the_event(step)
         self._ghosts_of_the_commands(step)
         check(self, step)
-
-    def save(self, memory: Memory) -> None:
-        self.disk: Any = memory  # through the codec only when it is read: a search is long
-
-    def remembered(self) -> Memory | None:
-        return load_memory(save_memory(self.disk)) if self.disk is not None else None
 
     def wants_a_test(self, upstream: str, urgent: bool) -> Any:
         refused = "config_invalid" if self.broken else ""

@@ -1,11 +1,10 @@
 """Orders as a story tells them: ``alice: switch green --force because "it is starting"``."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from healthguard.core.events import Ordered
-from healthguard.core.model import Actor, Instant, Order
 from tests.stories.transcript import VERBS, StoryError, duration
+from tests.support.pool import DANA, SIGNAL, Pool
 
 _ORDER = re.compile(
     rf"(\w+): (?:(\w+): )?({'|'.join(VERBS)})((?: (?!because)[\w.-]+)*)(?: because \"(.*)\")?"
@@ -24,21 +23,12 @@ class Person:
     force: bool = False
     for_ms: int = 0
 
-    def order(self, now: Instant, order_id: str) -> Ordered:
-        """The event for the core."""
+    def gives(self, pool: Pool, order_id: str) -> None:
+        """Gives it to the guard."""
         trigger = self.who if self.who in ("signal", "deploy") else "manual"
-        actor = Actor("signal") if self.who == "signal" else Actor(self.who, 1000, 4711)
-        order = Order(
-            self.verb,
-            actor,
-            self.upstream,
-            self.reason,
-            trigger,
-            self.force,
-            for_ms=self.for_ms,
-            order_id=order_id,
-        )
-        return Ordered(now, order)
+        actor = SIGNAL if self.who == "signal" else replace(DANA, user=self.who)
+        how = {"trigger": trigger, "force": self.force, "for_ms": self.for_ms}
+        pool.ordered(order_id, self.verb, actor, self.upstream, self.reason, **how)
 
 
 def person(what: str, pools: tuple[str, ...]) -> Person | None:

@@ -11,23 +11,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from healthguard.core import events as ev
 from healthguard.core import host as turns
-from healthguard.core.gates import evaluate
-from healthguard.core.health import interval_ms
+from healthguard.core.events import Commit, Say
 from healthguard.core.memory import Memory
-from healthguard.core.model import Instant, Outcome
-from healthguard.core.now import Finding, in_use, now_of, pace_ms
-from healthguard.core.pool import begin, step
+from healthguard.core.model import Done, Outcome, Policy
+from healthguard.core.now import Finding
 from healthguard.core.state import State
-from healthguard.machine.memory import load_memory, save_memory
-from tests.stories.nginx import Commit, Nginx
+from tests.stories.nginx import Act, Site
 from tests.stories.people import Person, person
 from tests.stories.transcript import Story, StoryError, duration
 from tests.stories.world import Eyes, World, policy_of
+from tests.support.pool import Clock, active, findings
 
 BOOT_MS = 100_000_000
-WALL_MS = 1_700_000_000_000
 WARM_UP_MS = 60_000
 WEEKS_MS = 50_000_000
 BOOTS = "the host boots at "
@@ -69,7 +65,7 @@ class Run:
 class Probe:
     """A timer of one check. ``name`` of an upstream or a dependency."""
 
-    pool: str
+    pool: "StoryPool"
     name: str
     probe: str
     nominal: float = 0.0  # of the next start, without jitter
@@ -78,21 +74,98 @@ class Probe:
     running: bool = False
     plan: int = 0  # number of the plan that counts
 
+    def pace_ms(self) -> int:
+        """From this start to the next one."""
+        if self.probe:
+            return self.pool.pace_ms(self.name, self.probe)
+        return self.pool.dependency_pace_ms(self.name)
 
-class Pool:
-    """What the guard knows of one pool while it runs."""
 
-    def __init__(self, state: State) -> None:
-        self.state = state
-        self.wake = 0
-        self.commits: list[Commit] = []
+class StoryPool(Site):
+    """One pool: what the core wants of its world comes later, if at all."""
+
+    def __init__(self, sim: "Simulation", policy: Policy) -> None:
+        super().__init__(sim, policy)
+        self.name = policy.pool
+        self.acts: list[Act] = []
         self.probes: list[Probe] = []
 
+    def send(self, event: Any) -> None:
+        bake = self.bake is None
+        super().send(event)
+        if (self.bake is None) != bake:  # which changes the pace
+            for probe in self.probes:
+                self.sim.plan_next(probe)
 
-class Simulation:
+    def save(self, memory: Memory) -> None:
+        self.sim.durable = not self._is_so("the disk is full")
+        super().save(memory)  # on a full disk in /run
+
+    def wants_to_wake(self, at: int) -> None:
+        self.wake = at
+        self.sim.later(at, lambda: self._wakes(at), guard=True)
+
+    def _wakes(self, at: int) -> None:
+        if self.wake == at:
+            self.woke()
+
+    def wants_a_test(self, upstream: str, urgent: bool) -> None:
+        self.sim.later(self.sim.now + PREPARE_MS, lambda: self._tests(upstream), guard=True)
+
+    def _tests(self, upstream: str) -> None:
+        gate, message = self.refusal(upstream, self.sim.now)
+        self.tested(upstream, gate, message, took_ms=PREPARE_MS, stamp="")
+
+    def wants_the_turn(self) -> None:
+        self.sim.hand_on(turns.ask(self.sim.turns, self.name))
+
+    def gives_back_the_turn(self) -> None:
+        self.sim.hand_on(turns.give_back(self.sim.turns, self.name))
+
+    def wants_a_switch(self, switch: Commit) -> None:
+        act = Act(self, switch, self.sim.now, self.sim.commit_ms, self.done(""))
+        self.acts.append(act)
+        life = self.sim.life
+
+        def end() -> None:  # the switcher's work: it ends even if the daemon has died
+            act.end(self.sim.now)
+            if self.sim.alive and self.sim.life == life:
+                told = lambda: self.ended(act.switch_id, act.done)  # noqa: E731
+                self.sim.later(self.sim.now, told, guard=True)
+
+        self.sim.later(act.ends_at, end)
+
+    def reconciles(self) -> None:
+        """After a start: the end of the switch that the life before had begun."""
+        if self.attempt is None or self.attempt.begun is None:
+            return
+        switch_id = self.attempt.begun.switch_id
+        act = next((each for each in self.acts if each.switch_id == switch_id), None)
+        if act is not None:
+            self.sim.later(act.ends_at, lambda: self._recovers(switch_id, act.done), guard=True)
+        else:
+            self._recovers(switch_id, self.done("", confirm="", timings={}))
+
+    def _recovers(self, switch_id: str, done: Done) -> None:
+        self.ended(switch_id, replace(done, recovered=True))
+
+    def replies_to(self, order: str, outcome: Outcome) -> None:
+        if self.sim.asked.get(order):
+            self.sim.run_.replies[self.sim.asked[order]] = outcome
+
+    def tells(self, record: Say) -> None:
+        fields = dict(record.fields)
+        if "durable" in fields or record.event.startswith("switch_"):
+            fields["durable"] = bool(fields.get("durable", True)) and self.sim.durable
+        fields["id"] = record.event_id
+        self.sim.run_.said.append(Said(self.sim.now, record.pool, record.event, fields))
+
+
+class Simulation(Clock):
     """One run of one story."""
 
     def __init__(self, story: Story, seed: int, looks: tuple[tuple[str, int], ...] = ()) -> None:
+        super().__init__(BOOT_MS)
         self.story, self.world = story, World(story)
         self.run_ = Run(story, seed)
         self.rng = random.Random(f"{story.name}-{seed}")
@@ -102,17 +175,11 @@ class Simulation:
         self.life = 0  # of the daemon: what an earlier life planned is void
         self.alive = False
         self.now = self._start = self._first_moment()
-        self.boot, self.boot_base, self.wall_shift = "boot-1", BOOT_MS, 0
-        self.disk: dict[str, Any] = {}
         self.durable = True
         self.doubt = ""
         self.common_ms: int | None = None
         self.turns = turns.Turns()
-        self.nginx = {
-            pool: Nginx(self.world, self.wall(self._start) - 1_000_000) for pool in story.pools
-        }
-        self.pools: dict[str, Pool] = {}
-        self.policies = {pool: policy_of(story, pool) for pool in story.pools}
+        self.pools = {name: StoryPool(self, policy_of(story, name)) for name in story.pools}
         self.asked: dict[str, int] = {}  # order id -> its number in the story
         self.look_ms, self.commit_ms = 1_000, 150
         self._read_sentences()
@@ -168,13 +235,6 @@ class Simulation:
 
     # ------------------------------------------------------------ time
 
-    def wall(self, at: int) -> int:
-        return WALL_MS + self.wall_shift + at
-
-    @property
-    def instant(self) -> Instant:
-        return Instant(self.boot_base + self.now, self.wall(self.now))
-
     def later(self, at: int, do: Callable[[], None], *, guard: bool = False) -> None:
         """``do`` at that moment. ``guard``: by the daemon, so not while it is frozen or dead."""
         self.count += 1
@@ -201,20 +261,16 @@ class Simulation:
     def _daemon_starts(self) -> None:
         self.life += 1
         self.alive, self.turns, self.doubt, self.common_ms = True, turns.Turns(), "", None
-        old, self.pools = self.pools, {}
-        for name, policy in self.policies.items():
-            self.pools[name] = pool = Pool(begin(self.instant, policy))
-            pool.commits = old[name].commits if name in old else []
-            document = self.disk.get(name)
-            memory = load_memory(document) if document is not None else self._long_since()
-            self.post(name, ev.Restored(self.instant, memory, self.boot))
-            self._reconcile(name)
-            self._look_for_ever(name)
-            for upstream in policy.upstreams:
-                for probe in policy.upstreams[upstream].probes:
-                    self._first(Probe(name, upstream, probe))
-            for dependency in policy.dependencies:
-                self._first(Probe(name, dependency, ""))
+        for pool in self.pools.values():
+            pool.probes = []
+            pool.starts(pool.remembered() or self._long_since())
+            pool.reconciles()
+            self._look_for_ever(pool)
+            for upstream in pool.policy.upstreams:
+                for probe in pool.policy.upstreams[upstream].probes:
+                    self._first(Probe(pool, upstream, probe))
+            for dependency in pool.policy.dependencies:
+                self._first(Probe(pool, dependency, ""))
 
     def _long_since(self) -> Memory | None:
         """Before the story the guard has run for weeks, unless it begins with a boot."""
@@ -227,34 +283,10 @@ class Simulation:
         self.alive = False
         self.life += 1
 
-    def _reconcile(self, name: str) -> None:
-        attempt = self.pools[name].state.memory.attempt
-        if attempt is None:
-            return
-        for commit in self.pools[name].commits:
-            if commit.switch_id == attempt.begun.switch_id:
-                self.later(commit.ends_at, self._recoverer(name, commit), guard=True)
-                return
-        done = ev.SwitchFinished(self.instant, attempt.begun.switch_id, Commit.unknown)
-        self.post(name, done)
-
-    def _recoverer(self, name: str, commit: Commit) -> Callable[[], None]:
-        def recover() -> None:
-            done = replace(commit.done, recovered=True)
-            self.post(name, ev.SwitchFinished(self.instant, commit.switch_id, done))
-
-        return recover
-
     # ------------------------------------------------------------ checks
 
-    def _pace(self, probe: Probe) -> int:
-        state = self.pools[probe.pool].state
-        if not probe.probe:
-            return interval_ms(state.dependencies[probe.name], state.policy.health, False)
-        return pace_ms(state, probe.name, probe.probe)
-
     def _first(self, probe: Probe) -> None:
-        self.pools[probe.pool].probes.append(probe)
+        probe.pool.probes.append(probe)
         probe.nominal = self.now + self.rng.uniform(0, 500)
         self._plan(probe, probe.nominal)
 
@@ -271,7 +303,7 @@ class Simulation:
     def _check(self, probe: Probe) -> None:
         began = probe.began = self.now
         probe.last, probe.running = probe.nominal, True
-        seen = self.eyes.check(probe.pool, probe.name, probe.probe, began)
+        seen = self.eyes.check(probe.pool.name, probe.name, probe.probe, began)
         doubt = self.world.doubt(began)
 
         def end() -> None:
@@ -282,20 +314,19 @@ class Simulation:
             if why:
                 answer = replace(answer, status=None, failure=None, verdicts=(), inconclusive=why)
             if probe.probe:
-                event: ev.Event = ev.Checked(self.instant, probe.name, probe.probe, answer)
+                probe.pool.answer(probe.name, answer, probe.probe)
             else:
-                event = ev.DependencyChecked(self.instant, probe.name, answer)
-            self.post(probe.pool, event)
-            self._next(probe)
+                probe.pool.dependency(probe.name, answer)
+            self.plan_next(probe)
             self._watch_all()
 
         self.later(began + seen.took_ms, end, guard=True)
 
-    def _next(self, probe: Probe) -> None:
+    def plan_next(self, probe: Probe) -> None:
         """As service/schedule.py does: start to start, keeping the phase after a stall."""
         if probe.last is None or probe.running:
             return
-        interval = self._pace(probe)
+        interval = probe.pace_ms()
         nominal = probe.last + interval
         while nominal < probe.began + interval / 2:
             nominal += interval
@@ -318,8 +349,8 @@ class Simulation:
 
     def _host(self, reason: str) -> None:
         self.doubt = reason
-        for name in self.pools:
-            self.post(name, ev.HostDoubt(self.instant, reason))
+        for pool in self.pools.values():
+            pool.doubt(reason)
 
     def _thawer(self, length: int) -> Callable[[], None]:
         def thaw() -> None:
@@ -331,112 +362,26 @@ class Simulation:
 
     # ------------------------------------------------------------ link and nginx
 
-    def _look_for_ever(self, name: str) -> None:
+    def _look_for_ever(self, pool: StoryPool) -> None:
         life = self.life
 
         def look() -> None:
             if self.life == life:
-                self._look(name)
+                pool.look()
                 self.later(self.now + self.look_ms, look, guard=True)
 
         look()
 
-    def _look(self, name: str) -> None:
-        nginx, now = self.nginx[name], self.instant
-        self.post(
-            name,
-            ev.Observed(
-                now,
-                nginx.link,
-                nginx.fact(self.now),
-                now.boot_ms,
-                disabled=nginx.disabled,
-                stamp=nginx.stamp(self.now),
-            ),
-        )
-
     def _nginx_starts(self) -> None:
-        for nginx in self.nginx.values():
-            nginx.start(self.wall(self.now))
+        for pool in self.pools.values():
+            pool.nginx_starts()
 
-    # ------------------------------------------------------------ the core, and what it wants
-
-    def post(self, name: str, event: ev.Event) -> None:
-        """One event into ``step``, and its commands carried out, in order."""
-        pool = self.pools[name]
-        bake = pool.state.memory.bake is None
-        pool.state, commands = step(pool.state, event)
-        for command in commands:
-            self._do(name, pool, command)
-        if (pool.state.memory.bake is None) != bake:
-            for probe in pool.probes:
-                self._next(probe)
-
-    def _do(self, name: str, pool: Pool, command: ev.Command) -> None:
-        match command:
-            case ev.Save(memory):
-                self.durable = not self.world.is_so("the disk is full", self.now)
-                self.disk[name] = save_memory(memory)  # on a full disk in /run
-            case ev.Wake(at):
-                pool.wake = at
-                self.later(at - self.boot_base, self._waker(name, at), guard=True)
-            case ev.Prepare(upstream, _):
-                self.later(self.now + PREPARE_MS, self._tester(name, upstream), guard=True)
-            case ev.AskTurn():
-                self._turns(turns.ask(self.turns, name))
-            case ev.GiveBackTurn():
-                self._turns(turns.give_back(self.turns, name))
-            case ev.Commit():
-                self._commit(name, pool, command)
-            case ev.Reply(order, outcome):
-                if self.asked.get(order):
-                    self.run_.replies[self.asked[order]] = outcome
-            case ev.Say():
-                self._record(command)
-
-    def _record(self, record: ev.Say) -> None:
-        fields = dict(record.fields)
-        if "durable" in fields or record.event.startswith("switch_"):
-            fields["durable"] = bool(fields.get("durable", True)) and self.durable
-        fields["id"] = record.event_id
-        self.run_.said.append(Said(self.now, record.pool, record.event, fields))
-
-    def _waker(self, name: str, at: int) -> Callable[[], None]:
-        def wake() -> None:
-            if self.pools[name].wake == at:
-                self.post(name, ev.Woke(self.instant))
-
-        return wake
-
-    def _tester(self, name: str, upstream: str) -> Callable[[], None]:
-        def test() -> None:
-            fact = self.nginx[name].prepare(upstream, self.now, self.instant, PREPARE_MS)
-            self.post(name, ev.Prepared(self.instant, upstream, fact))
-
-        return test
-
-    def _turns(self, new: turns.Turns) -> None:
+    def hand_on(self, new: turns.Turns) -> None:
+        """Whose turn it is on nginx."""
         before, self.turns = self.turns.holder, new
         holder = new.holder
         if holder is not None and holder != before:
-            self.later(self.now, lambda: self.post(holder, ev.Turn(self.instant)), guard=True)
-
-    def _commit(self, name: str, pool: Pool, command: ev.Commit) -> None:
-        commit = Commit(self.nginx[name], command, self.now, self.commit_ms)
-        pool.commits.append(commit)
-        life = self.life
-
-        def end() -> None:  # the switcher's work: it ends even if the daemon has died
-            commit.end(self.now, self.wall(self.now))
-            if self.alive and self.life == life:
-                finished = ev.SwitchFinished
-                self.later(
-                    self.now,
-                    lambda: self.post(name, finished(self.instant, command.switch_id, commit.done)),
-                    guard=True,
-                )
-
-        self.later(commit.ends_at, end)
+            self.later(self.now, self.pools[holder].turn, guard=True)
 
     # ------------------------------------------------------------ people and fate
 
@@ -447,9 +392,9 @@ class Simulation:
                 return
             order_id = f"o{number}-{self.count}"
             self.asked[order_id] = number
-            event = somebody.order(self.instant, order_id)
-            self.post(somebody.pool, event)
-            self._look(somebody.pool)
+            pool = self.pools[somebody.pool]
+            somebody.gives(pool, order_id)
+            pool.look()
 
         return order
 
@@ -470,8 +415,8 @@ class Simulation:
                 for pool, name, _ in self.world.subjects(what.split(" now runs ")[0]):
                     self.eyes.releases[(pool, name)] = words[-1]
             else:
-                for nginx in self.nginx.values():
-                    nginx.happens(what, self.wall(self.now), self.now)
+                for pool in self.pools.values():
+                    pool.happens(what)
 
         return happen
 
@@ -483,8 +428,7 @@ class Simulation:
         self._dies()
 
         def back() -> None:
-            self.boot += "'"
-            self.boot_base = 20_000 - self.now
+            self.reboot(20_000)
             self._nginx_starts()
             self._daemon_starts()
 
@@ -493,8 +437,7 @@ class Simulation:
     def _snapper(self, pool: str, at: int) -> Callable[[], None]:
         def snap() -> None:
             state = replace(self.pools[pool].state, at=self.instant)
-            now = now_of(state)
-            snapshot = Snapshot(state, evaluate(now, now.target))
+            snapshot = Snapshot(state, findings(state))
             self.run_.snapshots[(pool, at)] = snapshot
 
         return snap
@@ -502,4 +445,4 @@ class Simulation:
 
 def active_of(snapshot: Snapshot) -> str | None:
     """What the guard takes to be active."""
-    return in_use(snapshot.state)[0]
+    return active(snapshot.state)

@@ -6,19 +6,19 @@ Whoever needs another world overrides the methods under "what the core wants". T
 
     tests/core/story.py        one pool as a dialogue
     tests/laws/world.py        what the laws need to know apart from the core
-    tests/stories/sim.py       incidents on a heap of things to come, many pools at a time
+    tests/stories/sim.py       incidents on a heap of things to come, several pools at a time
     tests/replay/recording.py  a pool that lives for hours, and is recorded
 
 How events, commands and facts look, only this file knows: if the core renames one, this changes.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 from healthguard.core import events as ev
+from healthguard.core.gates import evaluate
+from healthguard.core.health import interval_ms
 from healthguard.core.memory import Bake, Memory, Switch
 from healthguard.core.model import (
     Actor,
@@ -32,9 +32,9 @@ from healthguard.core.model import (
     Policy,
     PrepareFact,
 )
-from healthguard.core.now import in_use as active
+from healthguard.core.now import Finding, in_use, now_of, pace_ms
 from healthguard.core.pool import begin, step
-from healthguard.core.state import State
+from healthguard.core.state import State, baking
 from healthguard.machine.memory import load_memory, save_memory
 
 BOOT_MS = 10_000_000  # boot time at which a tale begins: negative times would hide mistakes
@@ -45,13 +45,14 @@ UNSURE = Answer(0, inconclusive="no_descriptors")
 DANA = Actor("dana", 1000, 4711)
 SIGNAL = Actor("signal")
 MASTER = "100:1"
-PROOFS = {"completed": "proven", "unclear": "unclear", "undone": "refuted", "lost": "refuted"}
-
-
-@cache
-def on_disk(document: str) -> Memory:
-    """What a start reads; most tales begin alike, so each document is read once."""
-    return load_memory(json.loads(document))
+PROOFS = {
+    "completed": "proven",
+    "undone": "refuted",
+    "lost": "refuted",
+    "unclear": "unclear",
+    "refused": "",
+    "": "unclear",
+}
 
 
 class Clock:
@@ -154,22 +155,28 @@ class Step:
 class Pool(Clock):
     """One pool of one guard; link, nginx and files as they truly are; what is on the disk."""
 
+    @property
+    def clock(self) -> Clock:
+        """Its own, unless several pools share that of their host."""
+        return self
+
     def __init__(self, policy: Policy, boot_base: int = BOOT_MS) -> None:
         super().__init__(boot_base)
         self.policy = policy
         first = next(iter(policy.upstreams))
-        self.link = LinkFact(first, "", "link-0", self.wall_ms - 1_000_000)
-        self.nginx = NginxFact("running", "", MASTER, self.wall_ms - 900_000)
+        wall = self.clock.wall_ms
+        self.link = LinkFact(first, "", "link-0", wall - 1_000_000)
+        self.nginx = NginxFact("running", "", MASTER, wall - 900_000)
         self.workers: str | None = first  # what nginx's workers really use
         self.moves = 0  # of the link, or changes of a file
         self.marker: str | None = None
         self.marker_problem = ""
         self.disabled: str | None = None  # the text of the DISABLE file
         self.stamp = "files-0"
-        self.disk: str | None = None
+        self.disk: Memory | None = None
         self.wake = 0  # when the core wants to be called
         self.orders = 0
-        self.state = begin(self.instant, policy)
+        self.state = begin(self.clock.instant, policy)
 
     # ------------------------------------------------------------ the guard's life
 
@@ -204,65 +211,77 @@ class Pool(Clock):
 
     def starts(self, memory: Memory | None) -> None:
         """The daemon starts with this memory and has seen nothing yet."""
-        self.state = begin(self.instant, self.policy)
+        self.state = begin(self.clock.instant, self.policy)
         self.restored(memory)
 
     def restored(self, memory: Memory | None) -> None:
-        self.send(ev.Restored(self.instant, memory, self.boot))
+        self.send(ev.Restored(self.clock.instant, memory, self.clock.boot))
 
     def remembered(self) -> Memory | None:
-        """What the disk holds."""
-        return on_disk(self.disk) if self.disk is not None else None
+        """What a start reads from the disk."""
+        return load_memory(save_memory(self.disk)) if self.disk is not None else None
+
+    def pace_ms(self, upstream: str, probe: str) -> int:
+        """From this start of a probe to its next one."""
+        return pace_ms(self.state, upstream, probe)
+
+    def idle_pace_ms(self, upstream: str, probe: str) -> int:
+        """The same as if the upstream were not in use."""
+        tally = self.state.upstreams[upstream].probes[probe]
+        return interval_ms(tally, self.state.policy.health, baking(self.state, upstream))
+
+    def dependency_pace_ms(self, name: str) -> int:
+        return interval_ms(self.state.dependencies[name], self.state.policy.health, False)
 
     # ------------------------------------------------------------ what the world says
 
     def answer(self, upstream: str, answer: Answer, probe: str = "health") -> Any:
-        return self.send(ev.Checked(self.instant, upstream, probe, answer))
+        return self.send(ev.Checked(self.clock.instant, upstream, probe, answer))
 
     def dependency(self, name: str, answer: Answer) -> Any:
-        return self.send(ev.DependencyChecked(self.instant, name, answer))
+        return self.send(ev.DependencyChecked(self.clock.instant, name, answer))
 
     def look(self, looked_ms: int | None = None) -> Any:
         """One observation of link, nginx and marker as they are."""
-        now = self.instant
+        now = self.clock.instant
         return self.send(
             ev.Observed(
                 now,
                 self.link,
-                self.nginx,
+                self.seen_nginx(),
                 now.boot_ms if looked_ms is None else looked_ms,
                 self.marker,
                 self.marker_problem,
                 self.disabled,
-                self.stamp,
+                self.seen_stamp(),
             )
         )
 
-    def tested(self, upstream: str, gate: str = "", message: str = "no", took_ms: int = 9) -> Any:
+    def tested(self, upstream: str, gate: str = "", message: str = "no", **more: Any) -> Any:
         """A prepare has ended: with a ticket, or refused by ``gate``."""
-        return self.send(self._tested(upstream, gate, message, took_ms))
+        return self.send(self._tested(upstream, gate, message, **more))
 
     def turn(self) -> Any:
-        return self.send(ev.Turn(self.instant))
+        return self.send(ev.Turn(self.clock.instant))
 
     def ended(self, switch_id: str, done: Done) -> Any:
         """A switch has ended."""
-        return self.send(ev.SwitchFinished(self.instant, switch_id, done))
+        return self.send(ev.SwitchFinished(self.clock.instant, switch_id, done))
 
-    def ordered(self, order: str, verb: str, actor: Actor, *rest: Any, **how: Any) -> Any:
+    def ordered(self, order_id: str, verb: str, actor: Actor, *rest: Any, **how: Any) -> Any:
         """``rest``: upstream and reason."""
-        wants = Order(verb, actor, *rest, order_id=order, **how)
-        return self.send(ev.Ordered(self.instant, wants))
+        order = Order(verb, actor, *rest, order_id=order_id, **how)
+        return self.send(ev.Ordered(self.clock.instant, order))
 
     def doubt(self, reason: str) -> Any:
-        return self.send(ev.HostDoubt(self.instant, reason))
+        return self.send(ev.HostDoubt(self.clock.instant, reason))
 
     def woke(self) -> Any:
-        return self.send(ev.Woke(self.instant))
+        return self.send(ev.Woke(self.clock.instant))
 
     def configure(self, policy: Policy) -> Any:
         self.policy = policy
-        return self.send(ev.Configured(self.instant, policy))
+        return self.send(ev.Configured(self.clock.instant, policy))
 
     # ------------------------------------------------------------ what the core wants
 
@@ -271,7 +290,7 @@ class Pool(Clock):
             case ev.Save(memory):
                 self.save(memory)
             case ev.Wake(at):
-                self.wants_to_wake(at - self.boot_base)
+                self.wants_to_wake(at - self.clock.boot_base)
             case ev.Prepare(upstream, urgent):
                 return self.wants_a_test(upstream, urgent)
             case ev.AskTurn():
@@ -287,8 +306,7 @@ class Pool(Clock):
         return None
 
     def save(self, memory: Memory) -> None:
-        self.disk = json.dumps(save_memory(memory))
-        assert on_disk(self.disk) == memory
+        self.disk = memory
 
     def wants_to_wake(self, at: int) -> None:
         self.wake = at
@@ -297,7 +315,7 @@ class Pool(Clock):
         return self._tested(upstream)
 
     def wants_the_turn(self) -> ev.Event | None:
-        return ev.Turn(self.instant)
+        return ev.Turn(self.clock.instant)
 
     def gives_back_the_turn(self) -> None: ...
 
@@ -309,22 +327,36 @@ class Pool(Clock):
     def tells(self, record: ev.Say) -> None: ...
 
     def _ended(self, switch: ev.Commit, done: Done) -> ev.SwitchFinished:
-        return ev.SwitchFinished(self.instant, switch.switch_id, done)
+        return ev.SwitchFinished(self.clock.instant, switch.switch_id, done)
 
     def _tested(
-        self, upstream: str, gate: str = "", message: str = "no", took_ms: int = 9
+        self,
+        upstream: str,
+        gate: str = "",
+        message: str = "no",
+        took_ms: int = 9,
+        stamp: str | None = None,
     ) -> ev.Prepared:
-        ticket = None if gate else f"ticket-{upstream}-{self.now}"
+        ticket = None if gate else f"ticket-{upstream}-{self.clock.now}"
         words = message if gate else ""
-        fact = PrepareFact(self.instant, ticket, gate, words, self.stamp, took_ms)
-        return ev.Prepared(self.instant, upstream, fact)
+        files = self.seen_stamp() if stamp is None else stamp
+        fact = PrepareFact(self.clock.instant, ticket, gate, words, files, took_ms)
+        return ev.Prepared(self.clock.instant, upstream, fact)
 
     # ------------------------------------------------------------ link and nginx
+
+    def seen_nginx(self) -> NginxFact:
+        """What a look at nginx shows."""
+        return self.nginx
+
+    def seen_stamp(self) -> str:
+        """Changes with every file that nginx reads."""
+        return self.stamp
 
     def move(self, to: str | None, problem: str = "", hand: str = "") -> None:
         """The link is another one now, and so are the files that nginx reads."""
         self.moves += 1
-        self.link = LinkFact(to, problem, f"link-{self.moves}", self.wall_ms, hand)
+        self.link = LinkFact(to, problem, f"link-{self.moves}", self.clock.wall_ms, hand)
         self.stamp = f"files-{self.moves}"
 
     def touch(self) -> None:
@@ -336,7 +368,7 @@ class Pool(Clock):
         """New workers, which use what the link names."""
         if self.link.upstream is not None:
             self.workers = self.link.upstream
-        self.nginx = replace(self.nginx, workers_since_wall_ms=self.wall_ms + 20)
+        self.nginx = replace(self.nginx, workers_since_wall_ms=self.clock.wall_ms + 20)
 
     def nginx_is(self, state: str) -> None:
         """Running, down or upgrading."""
@@ -369,14 +401,20 @@ class Pool(Clock):
             outcome,
             gate,
             message,
-            PROOFS.get(outcome, "unclear") if confirm is None else confirm,
+            PROOFS[outcome] if confirm is None else confirm,
             {"total": 130} if timings is None else timings,
             link=self.link.identity if known else "",
-            master=(self.nginx.master or MASTER) if known else "",
+            master=(self.seen_nginx().master or MASTER) if known else "",
             **more,
         )
 
 
-def in_use(state: State) -> str | None:
-    """What the guard takes to be active."""
-    return active(state)[0]
+def active(state: State) -> str | None:
+    """The upstream that the guard takes to be in use."""
+    return in_use(state)[0]
+
+
+def findings(state: State, to: str | None = None) -> tuple[Finding, ...]:
+    """Every gate on the way to ``to``, or to where an automatic switch would go."""
+    now = now_of(state)
+    return evaluate(now, to or now.target)
