@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from healthguard.core.events import Commit
 from healthguard.core.now import now_of
 from healthguard.core.state import State
-from tests.support.pool import Step
+from tests.support.step import Step
 
 if TYPE_CHECKING:
     from .world import World

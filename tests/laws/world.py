@@ -10,7 +10,8 @@ from typing import Any
 
 from healthguard.core.model import Answer, Policy
 from healthguard.core.state import STALE_MS
-from tests.support.pool import DANA, GOOD, REFUSED, UNSURE, Pool, Step
+from tests.support.pool import DANA, GOOD, REFUSED, UNSURE, Pool
+from tests.support.step import Step
 
 from .dumb import DumbProbe
 from .laws import check

@@ -12,7 +12,8 @@ from healthguard.core.state import State
 from healthguard.replay.recorder import Recorder
 from tests.core.story import policy as core_policy
 from tests.support.eventually import eventually
-from tests.support.pool import DANA, Pool, Step
+from tests.support.pool import DANA, Pool
+from tests.support.step import Step
 
 GOOD, BAD = Answer(4_000, 200), Answer(3_000, 503, detail="answered 503", excerpt="HTTP/1.1 503")
 Noted = tuple[State, Any, tuple[Any, ...]]  # before, event, commands

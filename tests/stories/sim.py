@@ -7,158 +7,25 @@ gives the phases and the jitter of the timers; a right answer holds for all of t
 
 import heapq
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 from healthguard.core import host as turns
-from healthguard.core.events import Commit, Say
 from healthguard.core.memory import Memory
-from healthguard.core.model import Done, Outcome, Policy
-from healthguard.core.now import Finding
-from healthguard.core.state import State
-from tests.stories.nginx import Act, Site
+from healthguard.core.model import Outcome
 from tests.stories.people import Person, person
+from tests.stories.pool import Probe, StoryPool
+from tests.stories.run import Run, Snapshot
 from tests.stories.transcript import Story, StoryError, duration
 from tests.stories.world import Eyes, World, policy_of
-from tests.support.pool import Clock, active, findings
+from tests.support.pool import Clock, findings
 
 BOOT_MS = 100_000_000
 WARM_UP_MS = 60_000
 WEEKS_MS = 50_000_000
 BOOTS = "the host boots at "
-PREPARE_MS = 15
 JITTER = 0.05
-LATE_MS = 1_000  # service/doubt.py: so late, and the guard doubts itself; and so long afterwards
-
-
-@dataclass(frozen=True)
-class Said:
-    """One event of the event log. ``at``: milliseconds since the story began."""
-
-    at: int
-    pool: str
-    event: str
-    fields: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """One pool at one moment."""
-
-    state: State
-    gates: tuple[Finding, ...]
-
-
-@dataclass
-class Run:
-    """What came of it."""
-
-    story: Story
-    seed: int
-    said: list[Said] = field(default_factory=list)
-    replies: dict[int, Outcome] = field(default_factory=dict)
-    snapshots: dict[tuple[str, int], Snapshot] = field(default_factory=dict)
-
-
-@dataclass
-class Probe:
-    """A timer of one check. ``name`` of an upstream or a dependency."""
-
-    pool: "StoryPool"
-    name: str
-    probe: str
-    nominal: float = 0.0  # of the next start, without jitter
-    last: float | None = None  # nominal time of the last start
-    began: int = 0  # when it really was
-    running: bool = False
-    plan: int = 0  # number of the plan that counts
-
-    def pace_ms(self) -> int:
-        """From this start to the next one."""
-        if self.probe:
-            return self.pool.pace_ms(self.name, self.probe)
-        return self.pool.dependency_pace_ms(self.name)
-
-
-class StoryPool(Site):
-    """One pool: what the core wants of its world comes later, if at all."""
-
-    def __init__(self, sim: "Simulation", policy: Policy) -> None:
-        super().__init__(sim, policy)
-        self.name = policy.pool
-        self.acts: list[Act] = []
-        self.probes: list[Probe] = []
-
-    def send(self, event: Any) -> None:
-        bake = self.bake is None
-        super().send(event)
-        if (self.bake is None) != bake:  # which changes the pace
-            for probe in self.probes:
-                self.sim.plan_next(probe)
-
-    def save(self, memory: Memory) -> None:
-        self.sim.durable = not self._is_so("the disk is full")
-        super().save(memory)  # on a full disk in /run
-
-    def wants_to_wake(self, at: int) -> None:
-        self.wake = at
-        self.sim.later(at, lambda: self._wakes(at), guard=True)
-
-    def _wakes(self, at: int) -> None:
-        if self.wake == at:
-            self.woke()
-
-    def wants_a_test(self, upstream: str, urgent: bool) -> None:
-        self.sim.later(self.sim.now + PREPARE_MS, lambda: self._tests(upstream), guard=True)
-
-    def _tests(self, upstream: str) -> None:
-        gate, message = self.refusal(upstream, self.sim.now)
-        self.tested(upstream, gate, message, took_ms=PREPARE_MS, stamp="")
-
-    def wants_the_turn(self) -> None:
-        self.sim.hand_on(turns.ask(self.sim.turns, self.name))
-
-    def gives_back_the_turn(self) -> None:
-        self.sim.hand_on(turns.give_back(self.sim.turns, self.name))
-
-    def wants_a_switch(self, switch: Commit) -> None:
-        act = Act(self, switch, self.sim.now, self.sim.commit_ms, self.done(""))
-        self.acts.append(act)
-        life = self.sim.life
-
-        def end() -> None:  # the switcher's work: it ends even if the daemon has died
-            act.end(self.sim.now)
-            if self.sim.alive and self.sim.life == life:
-                told = lambda: self.ended(act.switch_id, act.done)  # noqa: E731
-                self.sim.later(self.sim.now, told, guard=True)
-
-        self.sim.later(act.ends_at, end)
-
-    def reconciles(self) -> None:
-        """After a start: the end of the switch that the life before had begun."""
-        if self.attempt is None or self.attempt.begun is None:
-            return
-        switch_id = self.attempt.begun.switch_id
-        act = next((each for each in self.acts if each.switch_id == switch_id), None)
-        if act is not None:
-            self.sim.later(act.ends_at, lambda: self._recovers(switch_id, act.done), guard=True)
-        else:
-            self._recovers(switch_id, self.done("", confirm="", timings={}))
-
-    def _recovers(self, switch_id: str, done: Done) -> None:
-        self.ended(switch_id, replace(done, recovered=True))
-
-    def replies_to(self, order: str, outcome: Outcome) -> None:
-        if self.sim.asked.get(order):
-            self.sim.run_.replies[self.sim.asked[order]] = outcome
-
-    def tells(self, record: Say) -> None:
-        fields = dict(record.fields)
-        if "durable" in fields or record.event.startswith("switch_"):
-            fields["durable"] = bool(fields.get("durable", True)) and self.sim.durable
-        fields["id"] = record.event_id
-        self.sim.run_.said.append(Said(self.sim.now, record.pool, record.event, fields))
+LATE_MS = 1_000  # daemon/doubt.py: so late, and the guard doubts itself; and so long afterwards
 
 
 class Simulation(Clock):
@@ -323,7 +190,7 @@ class Simulation(Clock):
         self.later(began + seen.took_ms, end, guard=True)
 
     def plan_next(self, probe: Probe) -> None:
-        """As service/schedule.py does: start to start, keeping the phase after a stall."""
+        """As probes/schedule.py does: start to start, keeping the phase after a stall."""
         if probe.last is None or probe.running:
             return
         interval = probe.pace_ms()
@@ -337,7 +204,7 @@ class Simulation(Clock):
         self._plan(probe, at)
 
     def _watch_all(self) -> None:
-        """What service/doubt.py does every tenth of a second: a failure that all pools share."""
+        """What daemon/doubt.py does every tenth of a second: a failure that all pools share."""
         states = [pool.state for pool in self.pools.values()]
         if self.common_ms is not None:
             if turns.any_passes(states, self.common_ms):
@@ -441,8 +308,3 @@ class Simulation(Clock):
             self.run_.snapshots[(pool, at)] = snapshot
 
         return snap
-
-
-def active_of(snapshot: Snapshot) -> str | None:
-    """What the guard takes to be active."""
-    return active(snapshot.state)

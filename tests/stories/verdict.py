@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.stories.sim import Run, Said, Simulation, active_of
+from tests.stories.run import Run, Said, active_of
+from tests.stories.sim import Simulation
 from tests.stories.transcript import FOREVER, Story, StoryError, duration
 
 _T = r"(-?[\d.]+(?:ms|s|m|h))"

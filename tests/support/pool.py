@@ -9,11 +9,12 @@ Whoever needs another world overrides the methods under "what the core wants". T
     tests/stories/sim.py       incidents on a heap of things to come, several pools at a time
     tests/replay/recording.py  a pool that lives for hours, and is recorded
 
-How events, commands and facts look, only this file knows: if the core renames one, this changes.
+How events, commands and facts look, only this file and ``step.py`` know: if the core renames one,
+these change.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from healthguard.core import events as ev
@@ -36,6 +37,7 @@ from healthguard.core.now import Finding, in_use, now_of, pace_ms
 from healthguard.core.pool import begin, step
 from healthguard.core.state import State, baking
 from healthguard.machine.memory import load_memory, save_memory
+from tests.support.step import Step
 
 BOOT_MS = 10_000_000  # boot time at which a tale begins: negative times would hide mistakes
 WALL_MS = 1_700_000_000_000
@@ -78,87 +80,8 @@ class Clock:
         self.boot_base = fresh_ms - self.now
 
 
-@dataclass(slots=True)
-class Step:
-    """One step of the core, as it can be judged from outside."""
-
-    before: State
-    event: ev.Event
-    after: State
-    commands: tuple[ev.Command, ...]
-
-    def _all(self, kind: type) -> list[Any]:
-        return [command for command in self.commands if isinstance(command, kind)]
-
-    @property
-    def switches(self) -> list[ev.Commit]:
-        return self._all(ev.Commit)
-
-    @property
-    def records(self) -> list[ev.Say]:
-        return self._all(ev.Say)
-
-    @property
-    def replies(self) -> list[tuple[str, Outcome]]:
-        return [(reply.order_id, reply.outcome) for reply in self._all(ev.Reply)]
-
-    @property
-    def said(self) -> list[str]:
-        """Names of the events of the event log."""
-        return [record.event for record in self.records]
-
-    @property
-    def saved(self) -> Memory | None:
-        """What is written before anything is done."""
-        first = self.commands[0] if self.commands else None
-        return first.memory if isinstance(first, ev.Save) else None
-
-    @property
-    def is_turn(self) -> bool:
-        return isinstance(self.event, ev.Turn)
-
-    @property
-    def is_reload(self) -> bool:
-        return isinstance(self.event, ev.Configured)
-
-    @property
-    def is_start(self) -> bool:
-        return isinstance(self.event, ev.Restored)
-
-    @property
-    def restored(self) -> Memory | None:
-        """The memory with which a start goes on."""
-        return self.event.memory if isinstance(self.event, ev.Restored) else None
-
-    @property
-    def answer(self) -> tuple[str, Answer] | None:
-        """(upstream, its answer)."""
-        return (
-            (self.event.upstream, self.event.answer) if isinstance(self.event, ev.Checked) else None
-        )
-
-    @property
-    def dependency(self) -> Answer | None:
-        return self.event.answer if isinstance(self.event, ev.DependencyChecked) else None
-
-    @property
-    def doubt(self) -> str | None:
-        """Why this host's own word is not to be trusted; None if the event is not about that."""
-        return self.event.reason if isinstance(self.event, ev.HostDoubt) else None
-
-    @property
-    def outcome(self) -> str | None:
-        """How a switch ended."""
-        return self.event.done.outcome if isinstance(self.event, ev.SwitchFinished) else None
-
-
 class Pool(Clock):
     """One pool of one guard; link, nginx and files as they truly are; what is on the disk."""
-
-    @property
-    def clock(self) -> Clock:
-        """Its own, unless several pools share that of their host."""
-        return self
 
     def __init__(self, policy: Policy, boot_base: int = BOOT_MS) -> None:
         super().__init__(boot_base)
@@ -179,6 +102,11 @@ class Pool(Clock):
         self.state = begin(self.clock.instant, policy)
 
     # ------------------------------------------------------------ the guard's life
+
+    @property
+    def clock(self) -> Clock:
+        """Its own, unless several pools share that of their host."""
+        return self
 
     @property
     def memory(self) -> Memory:
