@@ -1,9 +1,10 @@
 """The record: every input that the pools' cores consumed, for ``healthguard replay``.
 
-``note`` only remembers; a thread of its own writes every two seconds, so neither a slow disk nor
-the encoding is felt by the event loop. A crash loses the last two seconds. When the disk cannot
-take it (full, read-only), recording rests, says so once, and begins a new segment later; nothing
-else of healthguard knows or cares.
+``note`` only remembers; a thread of its own writes, so neither a slow disk nor the encoding is
+felt by the event loop. Inputs that led to something are written within two seconds, those that
+changed nothing within ten, because waking the thread costs more than what it does. A crash loses
+what was not written. When the disk cannot take it (full, read-only), recording rests, says so
+once, and begins a new segment later; nothing else of healthguard knows or cares.
 
     state_dir/record/POOL/000000001234-1700000000000.jsonl.gz    first input, wall time in ms
 
@@ -33,7 +34,9 @@ SEGMENT_BYTES = 4 << 20  # before compression: about a day of one pool at the de
 SEGMENT_MS = 6 * 3_600_000
 FREE_BYTES = 32 << 20  # left to others on the file system, above all to healthguard's own state
 WAITING = 50_000  # inputs kept in memory for a slow disk; more are dropped, and a segment ends
-FLUSH_S = 2.0
+FLUSH_S = 2.0  # after an input that led to something, or when MANY wait
+MANY = 100
+CALM_FLUSH_S = 10.0  # at other times
 REST_S = 60.0
 MODE = 0o640
 
@@ -84,6 +87,7 @@ class Recorder:
         self._tracks: dict[str, _Track] = {}
         self._resting_until = 0.0
         self._problem = ""
+        self._hurry = threading.Event()
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
@@ -100,6 +104,8 @@ class Recorder:
             self._dropping = False
             self._waiting.append(_GAP)
         self._waiting.append(_Noted(before, event, commands))
+        if commands or len(self._waiting) == MANY:
+            self._hurry.set()
 
     @property
     def waiting(self) -> int:
@@ -109,13 +115,17 @@ class Recorder:
     def close(self, within: float = 2.0) -> None:
         """Write what is left and end; a disk that hangs is not waited for."""
         self._end.set()
+        self._hurry.set()
         if self._thread.is_alive():
             self._thread.join(within)
 
     # ------------------------------------------------------------ the thread
 
     def _run(self) -> None:
-        while not self._end.wait(FLUSH_S):
+        while not self._end.is_set():
+            if self._hurry.wait(CALM_FLUSH_S):
+                self._end.wait(FLUSH_S)  # what follows from it is written along
+            self._hurry.clear()
             self._safely(self._flush)
         self._safely(self._flush)
         for track in self._tracks.values():

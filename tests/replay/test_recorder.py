@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from healthguard.replay import recorder as module
-from healthguard.replay.recorder import Recorder
+from healthguard.replay.recorder import MANY, Recorder
 from healthguard.replay.run import replay
 from tests.core.story import policy
 from tests.replay.recording import Living, Noted, outages, record
@@ -153,3 +153,21 @@ def test_what_a_slow_disk_makes_us_drop_is_a_gap(
     view = replay(tmp_path)
     pool = view["pools"]["app"]
     assert (view["same"], pool["segments"], pool["inputs"]) == (True, 2, 500)
+
+
+@pytest.mark.parametrize("why", ["it led to something", "many wait"])
+def test_what_must_not_get_lost_is_written_soon(
+    tmp_path: Path, life: list[Noted], monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    monkeypatch.setattr(module, "CALM_FLUSH_S", 3600.0)
+    recorder = Recorder(tmp_path, lambda level, text: None)
+    recorder.start()
+    quiet = [each for each in life if not each[2]]
+    if why == "many wait":
+        for each in quiet[:MANY]:
+            recorder.note(*each)
+    else:
+        recorder.note(*quiet[0])
+        recorder.note(*next(each for each in life if each[2]))
+    eventually(lambda: recorder.waiting == 0, within=10.0)
+    recorder.close()
