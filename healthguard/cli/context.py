@@ -5,12 +5,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from healthguard.cli.output import Output, part, text
 from healthguard.cli.remedies import remedy
 from healthguard.control.client import FORBIDDEN, SILENT, ApiReply, Client, Lines, NoAnswer
 from healthguard.core.codes import Code
+from healthguard.views.received import received
 
+T = TypeVar("T")
 DEFAULT_CONFIG = Path("/etc/healthguard/healthguard.yaml")
 DEFAULT_SOCKET = Path("/run/healthguard/control.sock")
 
@@ -107,6 +110,27 @@ class Context:
         if help_line:
             said += f"\n  what to do: {help_line}"
         self.output.error(said.rstrip())
+
+    def document(self, kind: type[T], *parts: str) -> T | int:
+        """A document of the daemon. With --json it is printed as it came, and 0 in its place."""
+        reply = self.read(*parts)
+        if isinstance(reply, int):
+            return reply
+        if not self.json:
+            return self.understood(kind, reply)
+        self.output.json(reply.body)
+        return Code.OK
+
+    def understood(self, kind: type[T], reply: ApiReply) -> T | int:
+        """What an answer says. Exit code 3 in its place if it is not what we know."""
+        try:
+            return received(kind, reply.body)
+        except ValueError as problem:
+            self.output.error(
+                f"healthguard: the daemon's answer is not understood: {problem}\n"
+                "  it is of another version: restart it, or see all of it with --json"
+            )
+            return Code.NO_ACCESS
 
     def read(self, *parts: str) -> ApiReply | int:
         """A reading request. An exit code in place of the answer if that was not a good one."""

@@ -7,10 +7,13 @@ from typing import Any
 
 from healthguard.cli.context import Context
 from healthguard.cli.entry import Verb
-from healthguard.cli.output import part, text
+from healthguard.cli.output import text
 from healthguard.control.client import ApiReply, NoAnswer
 from healthguard.core import durations
 from healthguard.core.codes import Code
+from healthguard.views.documents import StatusView
+from healthguard.views.model import GateView, PoolView
+from healthguard.views.received import received
 
 _SPARE_S = 5.0  # the daemon answers at the end of the wait; its answer may take this long
 _POLL_S = 0.2
@@ -181,20 +184,31 @@ def _clear(args: argparse.Namespace, context: Context) -> int:
 
 
 def _clear_all(args: argparse.Namespace, context: Context) -> int:
-    reply = context.read("pools", args.pool) if args.pool else context.read("status")
-    if isinstance(reply, int):
-        return reply
-    pools = {args.pool: reply.body} if args.pool else part(reply.body, "pools")
+    pools = _pools(context, args.pool)
+    if isinstance(pools, int):
+        return pools
     marked = [
         (pool, upstream)
-        for pool, view in (pools.items() if isinstance(pools, Mapping) else ())
-        for upstream, each in (view.get("upstreams") or {}).items()
-        if each.get("known_bad")
+        for pool, view in pools.items()
+        for upstream, each in view.upstreams.items()
+        if each.known_bad
     ]
     if not marked:
         _say_unmarked(context)
     codes = [_order(context, pool, "clear", {"upstream": name}) for pool, name in marked]
     return max(codes, default=Code.OK)
+
+
+def _pools(context: Context, only: str | None = None) -> Mapping[str, PoolView] | int:
+    """Every pool, or one. An exit code in place of an answer that was not a good one."""
+    reply = context.read("pools", only) if only else context.read("status")
+    if isinstance(reply, int):
+        return reply
+    if only:
+        view = context.understood(PoolView, reply)
+        return view if isinstance(view, int) else {only: view}
+    status = context.understood(StatusView, reply)
+    return status if isinstance(status, int) else status.pools
 
 
 def _say_unmarked(context: Context) -> None:
@@ -217,7 +231,7 @@ def _each(args: argparse.Namespace, context: Context, verb: str, body: dict[str,
         reply = context.read("status")
         if isinstance(reply, int):
             return reply
-        pools = list(part(reply.body, "pools") or ())  # type: ignore[call-overload]
+        pools = reply.body.get("pools") or ()  # only names: true of every version
     return max(
         [_order(context, pool, verb, body) for pool in dict.fromkeys(pools)], default=Code.OK
     )
@@ -227,12 +241,10 @@ def _reload(args: argparse.Namespace, context: Context) -> int:
     deadline = time.monotonic() + args.timeout / 1_000
     code = _send(context, ("reload",), {}, args.timeout, "")
     while code == Code.OK and args.wait:
-        reply = context.read("status")
-        if isinstance(reply, int):
-            return reply
-        pools = part(reply.body, "pools")
-        views = pools.values() if isinstance(pools, Mapping) else ()
-        busy = [text(view.get("pool")) for view in views if view.get("phase") == "switching"]
+        pools = _pools(context)
+        if isinstance(pools, int):
+            return pools
+        busy = [text(name) for name, view in pools.items() if view.phase == "switching"]
         if not busy:
             return Code.OK
         if time.monotonic() > deadline:
@@ -308,7 +320,7 @@ def _say_done(context: Context, message: object, data: Mapping[str, Any], pool: 
 
 
 def _say_gates(context: Context, data: Mapping[str, Any]) -> None:
-    gates = data.get("gates")
+    gates = [received(GateView, each) for each in data.get("gates") or ()]
     if gates:
         from healthguard.cli.render_why import gate_lines
 

@@ -4,11 +4,14 @@ import argparse
 import time
 from collections.abc import Mapping
 
+from healthguard.cli import render_status, render_why
 from healthguard.cli.context import Context
 from healthguard.cli.entry import Verb
 from healthguard.cli.output import text
 from healthguard.cli.remedies import remedy
 from healthguard.core.codes import Code
+from healthguard.views.documents import ReadyView, StatusView, WhyView
+from healthguard.views.model import PoolView
 
 _REDRAW_S = 1.0
 
@@ -39,16 +42,17 @@ def _watch(pool: str | None, context: Context) -> int:
 
 
 def _status_once(pool: str | None, context: Context) -> int:
-    reply = context.read("pools", pool) if pool else context.read("status")
-    if isinstance(reply, int):
-        return reply
-    if context.json:
-        context.output.json(reply.body)
-        return Code.OK
-    from healthguard.cli import render_status
-
-    view = {"pools": {pool: reply.body}} if pool else reply.body
-    for line in render_status.lines(context.output, view, details=bool(pool)):
+    if pool:
+        view = context.document(PoolView, "pools", pool)
+        if isinstance(view, int):
+            return view
+        lines = render_status.pool_lines(context.output, {pool: view}, details=True)
+    else:
+        status = context.document(StatusView, "status")
+        if isinstance(status, int):
+            return status
+        lines = render_status.lines(context.output, status)
+    for line in lines:
         context.output.line(line)
     return Code.OK
 
@@ -58,15 +62,10 @@ def _pool(parser: argparse.ArgumentParser) -> None:
 
 
 def _why(args: argparse.Namespace, context: Context) -> int:
-    reply = context.read("pools", args.pool, "why")
-    if isinstance(reply, int):
-        return reply
-    if context.json:
-        context.output.json(reply.body)
-        return Code.OK
-    from healthguard.cli import render_why
-
-    for line in render_why.lines(context.output, args.pool, reply.body):
+    view = context.document(WhyView, "pools", args.pool, "why")
+    if isinstance(view, int):
+        return view
+    for line in render_why.lines(context.output, args.pool, view):
         context.output.line(line)
     return Code.OK
 
@@ -75,17 +74,18 @@ def _ready(args: argparse.Namespace, context: Context) -> int:
     reply = context.read("pools", args.pool, "ready")
     if isinstance(reply, int):
         return reply
-    ready = reply.body.get("ready") is True
-    gate, message = text(reply.body.get("gate")), text(reply.body.get("message"))
+    view = context.understood(ReadyView, reply)
+    if isinstance(view, int):
+        return view
+    gate, message = text(view.gate), text(view.message)
     if context.json:
         context.output.json(reply.body)
-    elif ready:
-        context.output.line(f"ready: {message}" if message != "-" else "ready")
-    if ready:
+    elif view.ready:
+        context.output.line(f"ready: {message}" if view.message else "ready")
+    if view.ready:
         return Code.OK
     context.output.error(f"not ready: {gate}: {message}")
-    target = reply.body.get("target")
-    if help_line := remedy(gate, args.pool, target if isinstance(target, str) else ""):
+    if help_line := remedy(gate, args.pool, view.target or ""):
         context.output.error(f"  what to do: {help_line}")
     return Code.REFUSED
 

@@ -2,25 +2,29 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
-from healthguard.cli.output import Cell, Output, part, table, text
+from healthguard.cli.output import Cell, Output, table, text
 from healthguard.cli.times import ago, ahead, clock, length
-
-View = Mapping[str, Any]
+from healthguard.views.documents import StatusView
+from healthguard.views.model import LastResult, NginxView, PoolView, ProbeView, UpstreamView
 
 HEALTH = {"up": "good", "down": "bad", "unknown": "warn"}
 _PHASE = {"steady": "", "lost": "bad", "holding": "warn", "switching": "warn", "baking": "warn"}
 _HEADER = ("POOL", "ACTIVE", "SINCE", "PHASE", "HOLD", "ROLLBACK", "MODE", "UPSTREAMS")
 
 
-def lines(
-    output: Output, view: View, *, details: bool = False, now: datetime | None = None
+def lines(output: Output, view: StatusView) -> Iterator[str]:
+    """The screen, line by line."""
+    if view.version:
+        yield from _head(output, view)
+    yield from pool_lines(output, view.pools)
+
+
+def pool_lines(
+    output: Output, pools: Mapping[str, PoolView], *, details: bool = False
 ) -> Iterator[str]:
-    """The screen, line by line; with ``details`` each probe as well."""
-    now = now or datetime.now(UTC)
-    yield from _head(output, view)
-    pools = view.get("pools") or {}
+    """Pools as a table, with what else to know of them; with ``details`` each probe as well."""
+    now = datetime.now(UTC)
     rows: list[list[Cell]] = [[(word, "dim") for word in _HEADER]]
     rows += [_row(name, pool, now) for name, pool in pools.items()]
     yield from table(output, rows)
@@ -34,178 +38,159 @@ def lines(
             yield from table(output, _probes(pool, now), indent="  ")
 
 
-def _head(output: Output, view: View) -> Iterator[str]:
-    if disabled := view.get("disabled"):
-        yield output.paint(f"DISABLED, nothing is switched automatically: {text(disabled)}", "bad")
-    elif disabled == "":
-        yield output.paint("DISABLED, nothing is switched automatically", "bad")
-    if "version" in view:
-        yield (
-            f"healthguard {text(view['version'])} on {text(view.get('host'))}, "
-            f"started {clock(view.get('started'))}"
-        )
-    if "nginx" in view:
-        yield _nginx(output, view)
-    if part(view, "config", "last_reload_successful") is False:
-        path = text(part(view, "config", "path"))
+def _head(output: Output, view: StatusView) -> Iterator[str]:
+    if view.disabled is not None:
+        reason = f": {text(view.disabled)}" if view.disabled else ""
+        yield output.paint(f"DISABLED, nothing is switched automatically{reason}", "bad")
+    yield f"healthguard {text(view.version)} on {text(view.host)}, started {clock(view.started)}"
+    if view.nginx is not None:
+        yield _nginx(output, view.nginx)
+    if not view.config.last_reload_successful:
+        path = text(view.config.path)
         yield output.paint(f"the last reload of {path} failed; the one before is in use", "bad")
-    if part(view, "switcher", "config_differs") is True:
-        yield output.paint(text(part(view, "switcher", "message")), "warn")
+    if view.switcher is not None and view.switcher.config_differs:
+        yield output.paint(text(view.switcher.message), "warn")
 
 
-def _nginx(output: Output, view: View) -> str:
-    state = text(part(view, "nginx", "state"))
-    line = f"nginx {output.paint(state, '' if state == 'running' else 'bad')}"
-    if part(view, "nginx", "config_valid") is False:
+def _nginx(output: Output, nginx: NginxView) -> str:
+    line = f"nginx {output.paint(text(nginx.state), '' if nginx.state == 'running' else 'bad')}"
+    if nginx.config_valid is False:
         line += ", " + output.paint("its configuration is INVALID as it stands", "bad")
-    if old := part(view, "nginx", "shutting_down"):
-        line += f", {text(old)} old workers still shutting down"
+    if nginx.shutting_down:
+        line += f", {nginx.shutting_down} old workers still shutting down"
     return line
 
 
-def _row(name: str, pool: View, now: datetime) -> list[Cell]:
-    phase = text(pool.get("phase"))
-    hold = text(pool.get("hold"))
-    active = text(pool.get("active"))
+def _row(name: str, pool: PoolView, now: datetime) -> list[Cell]:
     return [
         (text(name), "bold"),
-        (active, "bad" if active == "-" else ""),
-        (ago(pool.get("active_since"), now), ""),
-        (phase, _PHASE.get(phase, "")),
-        (hold, "" if hold == "-" else "warn"),
+        (text(pool.active), "" if pool.active else "bad"),
+        (ago(pool.active_since, now), ""),
+        (text(pool.phase), _PHASE.get(pool.phase, "")),
+        (text(pool.hold), "warn" if pool.hold else ""),
         _rollback(pool),
-        (text(pool.get("mode")), ""),
+        (text(pool.mode), ""),
         (_upstreams(pool), _worst(pool)),
     ]
 
 
-def _rollback(pool: View) -> Cell:
-    if pool.get("rollback_ready") is True:
-        return (f"to {text(pool.get('target'))}", "good")
-    if pool.get("rollback_ready") is False:
-        return (f"no: {text(pool.get('ready_gate'))}", "bad")
-    return ("-", "")
+def _rollback(pool: PoolView) -> Cell:
+    if pool.rollback_ready:
+        return (f"to {text(pool.target)}", "good")
+    return (f"no: {text(pool.ready_gate)}", "bad") if pool.ready_gate else ("-", "")
 
 
-def _upstreams(pool: View) -> str:
-    ups = pool.get("upstreams") or {}
+def _upstreams(pool: PoolView) -> str:
     shown = (
-        f"{text(name)} {text(each.get('health'))}{release(each)}" for name, each in ups.items()
+        f"{text(name)} {text(each.health)}{release(each)}" for name, each in pool.upstreams.items()
     )
     return ", ".join(shown) or "-"
 
 
-def release(upstream: View) -> str:
+def release(upstream: UpstreamView) -> str:
     """`` (1.5.0, baking)``: what it runs and what is known of that; "" if it does not say."""
-    if upstream.get("release") is None:
+    if upstream.release is None:
         return ""
-    return f" ({text(upstream['release'])}, {text(upstream.get('release_status'))})"
+    return f" ({text(upstream.release)}, {text(upstream.release_status)})"
 
 
-def _worst(pool: View) -> str:
-    found = {each.get("health") for each in (pool.get("upstreams") or {}).values()}
+def _worst(pool: PoolView) -> str:
+    found = {each.health for each in pool.upstreams.values()}
     return next((HEALTH[health] for health in ("down", "unknown") if health in found), "good")
 
 
-def notes(pool: View, now: datetime) -> Iterator[tuple[str, str]]:
+def notes(pool: PoolView, now: datetime) -> Iterator[tuple[str, str]]:
     """What else a person should know about a pool: (colour, sentence)."""
-    if lost := pool.get("lost"):
-        yield "bad", f"LOST: {text(lost)}"
-    if pool.get("latched"):
+    if pool.lost:
+        yield "bad", f"LOST: {text(pool.lost)}"
+    if pool.latched:
         yield "bad", "latched: the budget is spent; nothing automatic until `healthguard ack`"
-    if pause := pool.get("paused"):
-        left = ahead(pause.get("until"), now)
-        yield "warn", f"paused for {left} by {text(pause.get('by'))}: {text(pause.get('reason'))}"
-    if bake := pool.get("bake"):
-        left = length(bake.get("remaining_ms"))
-        yield "warn", f"{text(bake.get('upstream'))} is baking, {left} left"
-    if forced := pool.get("forced"):
-        yield "warn", f"{text(forced)} was forced into use and has not been up since"
-    for name, each in (pool.get("upstreams") or {}).items():
-        if bad := each.get("known_bad"):
-            since = ago(bad.get("at"), now)
-            yield "bad", f"{text(name)} is known bad for {since}: {text(bad.get('reason'))}"
-    if pool.get("active") and (problem := pool.get("active_problem")):
-        yield "warn", text(problem)
+    if pause := pool.paused:
+        left = ahead(pause.until, now)
+        yield "warn", f"paused for {left} by {text(pause.by)}: {text(pause.reason)}"
+    if bake := pool.bake:
+        yield "warn", f"{text(bake.upstream)} is baking, {length(bake.remaining_ms)} left"
+    if pool.forced:
+        yield "warn", f"{text(pool.forced)} was forced into use and has not been up since"
+    for name, each in pool.upstreams.items():
+        if bad := each.known_bad:
+            yield "bad", f"{text(name)} is known bad for {ago(bad.at, now)}: {text(bad.reason)}"
+    if pool.active and pool.active_problem:
+        yield "warn", text(pool.active_problem)
     yield from _dependencies(pool, now)
     yield from _proposal(pool, now)
-    if pool.get("hold"):
-        yield "warn", f"hold {text(pool['hold'])}: {text(pool.get('hold_evidence'))}"
-    if pool.get("cooldown_until"):
-        left = ahead(pool["cooldown_until"], now)
+    if pool.hold:
+        yield "warn", f"hold {text(pool.hold)}: {text(pool.hold_evidence)}"
+    if pool.cooldown_until:
+        left = ahead(pool.cooldown_until, now)
         if left not in ("-", "0s"):
             yield "", f"cooldown for {left}"
 
 
-def _dependencies(pool: View, now: datetime) -> Iterator[tuple[str, str]]:
+def _dependencies(pool: PoolView, now: datetime) -> Iterator[tuple[str, str]]:
     """Those that are down or in the way; the others are in `why`."""
-    for name, each in (pool.get("dependencies") or {}).items():
-        if not each.get("vetoes") and each.get("health") != "down":
+    for name, each in pool.dependencies.items():
+        if not each.vetoes and each.health != "down":
             continue
-        does = "no automatic switch" if each.get("vetoes") else "it forbids nothing, see why"
-        said = last(each.get("last"), now)
-        yield "warn", f"dependency {text(name)} is {text(each.get('health'))} ({said}): {does}"
+        does = "no automatic switch" if each.vetoes else "it forbids nothing, see why"
+        said = last(each.last, now)
+        yield "warn", f"dependency {text(name)} is {text(each.health)} ({said}): {does}"
 
 
-def _proposal(pool: View, now: datetime) -> Iterator[tuple[str, str]]:
-    proposal = pool.get("proposal")
-    if not proposal:
+def _proposal(pool: PoolView, now: datetime) -> Iterator[tuple[str, str]]:
+    proposal = pool.proposal
+    if proposal is None:
         return
-    where = f"{text(proposal.get('from'))} -> {text(proposal.get('to'))}"
-    since = ago(proposal.get("opened"), now)
-    yield "bad", f"PROPOSAL {where} waits for a person for {since}: {text(proposal.get('reason'))}"
-    yield "bad", f"approve it: {text(proposal.get('command'))}"
+    where = f"{text(proposal.from_)} -> {text(proposal.to)}"
+    since = ago(proposal.opened, now)
+    yield "bad", f"PROPOSAL {where} waits for a person for {since}: {text(proposal.reason)}"
+    yield "bad", f"approve it: {text(proposal.command)}"
 
 
-def _probes(pool: View, now: datetime) -> list[list[Cell]]:
+def _probes(pool: PoolView, now: datetime) -> list[list[Cell]]:
     header = ("UPSTREAM", "ROLE", "HEALTH", "FOR", "PROBE", "HEALTH", "IN A ROW", "LAST")
     rows: list[list[Cell]] = [[(word, "dim") for word in header]]
-    for name, up in (pool.get("upstreams") or {}).items():
-        health = text(up.get("health"))
+    for name, up in pool.upstreams.items():
         first: list[Cell] = [
             (text(name), "bold"),
             (_role(up), ""),
-            (health, HEALTH.get(health, "")),
-            (ago(up.get("since"), now), ""),
+            (text(up.health), HEALTH.get(up.health, "")),
+            (ago(up.since, now), ""),
         ]
-        for probe, state in (up.get("probes") or {"-": {}}).items():
-            mine = text(state.get("health"))
+        for probe, state in up.probes.items():
             rows.append(
                 [
                     *first,
                     (text(probe), ""),
-                    (mine, HEALTH.get(mine, "")),
+                    (text(state.health), HEALTH.get(state.health, "")),
                     (_streak(state), ""),
-                    (last(state.get("last"), now), ""),
+                    (last(state.last, now), ""),
                 ]
             )
             first = [("", "")] * 4
     return rows
 
 
-def _role(upstream: View) -> str:
-    words = [text(upstream.get("role"))]
-    words += [word for word in ("stable", "good") if upstream.get(word)]
+def _role(upstream: UpstreamView) -> str:
+    marks = {"stable": upstream.stable, "good": upstream.good}
+    words = [text(upstream.role), *(word for word, so in marks.items() if so)]
     return ", ".join(words) + release(upstream)
 
 
-def _streak(probe: View) -> str:
-    passes, fails = probe.get("passes") or 0, probe.get("fails") or 0
-    if fails:
-        return f"{text(fails)} fails"
-    return f"{text(passes)} passes" if passes else "-"
+def _streak(probe: ProbeView) -> str:
+    if probe.fails:
+        return f"{probe.fails} fails"
+    return f"{probe.passes} passes" if probe.passes else "-"
 
 
-def last(result: View | None, now: datetime) -> str:
+def last(result: LastResult | None, now: datetime) -> str:
     """One result of a probe in a few words."""
-    if not result:
+    if result is None:
         return "-"
-    words = [text(result.get("result"))]
-    words += [text(result[key]) for key in ("reason", "detail") if result.get(key)]
-    if result.get("status") is not None:
-        words.append(f"status {text(result['status'])}")
-    if result.get("latency_ms") is not None:
-        words.append(f"{text(result['latency_ms'])} ms")
-    if result.get("at") is not None:
-        words.append(f"{ago(result['at'], now)} ago")
+    words = [text(result.result), *(text(each) for each in (result.reason, result.detail) if each)]
+    if result.status is not None:
+        words.append(f"status {result.status}")
+    words.append(f"{result.latency_ms} ms")
+    if result.at is not None:
+        words.append(f"{ago(result.at, now)} ago")
     return ", ".join(words)

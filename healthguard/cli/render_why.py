@@ -1,13 +1,16 @@
 """``why``: one screen about one pool."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from healthguard.cli.output import Cell, Output, table, text
-from healthguard.cli.render_status import HEALTH, View, last, notes, release
+from healthguard.cli.render_status import HEALTH, last, notes, release
 from healthguard.cli.times import ago, clock, length
+from healthguard.views.documents import WhyView
+from healthguard.views.model import GateView, LastResult
+from healthguard.views.received import received
 
 _LONGEST = 300  # characters of one fact
 
@@ -18,33 +21,31 @@ _HOW = {
 }
 
 
-def lines(output: Output, name: str, view: View, now: datetime | None = None) -> Iterator[str]:
+def lines(output: Output, name: str, view: WhyView, now: datetime | None = None) -> Iterator[str]:
     """The screen, line by line."""
     now = now or datetime.now(UTC)
     yield from _now(output, name, view, now)
     yield from _decision(output, view, now)
-    gates = view.get("gates")
-    if gates:
+    if view.gates:
         yield ""
         yield output.paint("gates (the first closed one is the hold)", "bold")
-        yield from gate_lines(output, gates)
-    yield from _section(output, "what would have to change", view.get("would_need"))
+        yield from gate_lines(output, view.gates)
+    yield from _section(output, "what would have to change", view.would_need)
     yield from _by_hand(output, name, view)
 
 
-def _now(output: Output, name: str, view: View, now: datetime) -> Iterator[str]:
-    how = _HOW.get(str(view.get("active_how") or ""), "not proven")
-    active = view.get("active")
-    if active:
-        since = f"since {clock(view.get('active_since'))} ({ago(view.get('active_since'), now)})"
-        yield f"{text(name)}: {output.paint(text(active), 'bold')} is active {since}, {how}"
+def _now(output: Output, name: str, view: WhyView, now: datetime) -> Iterator[str]:
+    how = _HOW.get(view.active_how, "not proven")
+    if view.active:
+        since = f"since {clock(view.active_since)} ({ago(view.active_since, now)})"
+        yield f"{text(name)}: {output.paint(text(view.active), 'bold')} is active {since}, {how}"
     else:
         yield f"{text(name)}: " + output.paint("what is active is not known", "bad")
-        if problem := view.get("active_problem"):
-            yield output.paint(text(problem), "warn")
+        if view.active_problem:
+            yield output.paint(text(view.active_problem), "warn")
     yield (
-        f"link names {text(view.get('link'))}, target {text(view.get('target'))}, "
-        f"phase {text(view.get('phase'))}, mode {text(view.get('mode'))}"
+        f"link names {text(view.link)}, target {text(view.target)}, "
+        f"phase {text(view.phase)}, mode {text(view.mode)}"
     )
     yield _readiness(output, view)
     for kind, note in notes(view, now):
@@ -56,71 +57,59 @@ def _now(output: Output, name: str, view: View, now: datetime) -> Iterator[str]:
     yield from _dependencies(output, view, now)
 
 
-def _dependencies(output: Output, view: View, now: datetime) -> Iterator[str]:
+def _dependencies(output: Output, view: WhyView, now: datetime) -> Iterator[str]:
     rows: list[list[Cell]] = []
-    for name, each in (view.get("dependencies") or {}).items():
-        health = text(each.get("health"))
-        word = ("VETOES", "warn") if each.get("vetoes") else ("no veto", "")
-        shown = (last(each.get("last"), now), "")
-        rows.append([(text(name), "bold"), (health, HEALTH.get(health, "")), word, shown])
+    for name, each in view.dependencies.items():
+        health = (text(each.health), HEALTH.get(each.health, ""))
+        word = ("VETOES", "warn") if each.vetoes else ("no veto", "")
+        rows.append([(text(name), "bold"), health, word, (last(each.last, now), "")])
     if rows:
         yield output.paint("dependencies", "bold")
         yield from table(output, rows, indent="  ")
 
 
-def _readiness(output: Output, view: View) -> str:
-    if view.get("rollback_ready") is True:
+def _readiness(output: Output, view: WhyView) -> str:
+    if view.rollback_ready:
         return "a rollback would " + output.paint("succeed", "good") + " now"
-    if view.get("rollback_ready") is False:
-        gate, message = text(view.get("ready_gate")), text(view.get("ready_message"))
+    if view.ready_gate:
+        gate, message = text(view.ready_gate), text(view.ready_message)
         return output.paint(f"a rollback would be refused: {gate}: {message}", "bad")
     return "whether a rollback would succeed is not known"
 
 
-def _upstream_rows(view: View, now: datetime) -> Iterator[list[Cell]]:
-    for name, each in (view.get("upstreams") or {}).items():
-        health = text(each.get("health"))
-        probes = each.get("probes") or {}
-        worst: View | None = next((p for p in probes.values() if p.get("health") != "up"), None)
-        shown: View = worst or next(iter(probes.values()), {})
+def _upstream_rows(view: WhyView, now: datetime) -> Iterator[list[Cell]]:
+    for name, each in view.upstreams.items():
+        probes = list(each.probes.values())
+        worst = next((probe for probe in probes if probe.health != "up"), None)
+        shown = worst or next(iter(probes), None)
         yield [
             (text(name), "bold"),
-            (text(each.get("role")) + release(each), ""),
-            (health, HEALTH.get(health, "")),
-            (last(shown.get("last"), now), ""),
+            (text(each.role) + release(each), ""),
+            (text(each.health), HEALTH.get(each.health, "")),
+            (last(shown.last if shown else None, now), ""),
         ]
 
 
-def _decision(output: Output, view: View, now: datetime) -> Iterator[str]:
+def _decision(output: Output, view: WhyView, now: datetime) -> Iterator[str]:
     yield ""
     yield output.paint("last decision", "bold")
-    decision = view.get("last_decision")
+    decision = view.last_decision
     if decision:
         head = {"at": decision.get("at_wall_ms"), "event": decision.get("event")}
         rest = {key: each for key, each in decision.items() if key not in ("at_wall_ms", "event")}
         yield from _facts(head | rest, now)
     else:
         yield "  none so far"
-    if failure := view.get("failure"):
-        yield f"  {text(failure)}"
-    first = view.get("first_fail")
-    if first:
+    if view.failure:
+        yield f"  {text(view.failure)}"
+    if view.first_fail:
         yield output.paint("first fail", "bold")
-        yield from _facts(first, now)
-    switch = view.get("last_switch")
-    if switch:
-        from healthguard.cli.history import details
-
-        name = text(switch.get("event"))
-        yield output.paint("last switch", "bold")
-        yield f"  {clock(switch.get('ts'))}  {name}  {details(switch)}"
-    budget = view.get("budget")
-    if budget:
-        yield (
-            f"budget: {text(budget.get('used'))} of {text(budget.get('of'))} used per "
-            f"{length(budget.get('per_ms'))}, {text(budget.get('daily_used'))} of "
-            f"{text(budget.get('daily_of'))} today"
-        )
+        yield from _facts(view.first_fail, now)
+    budget = view.budget
+    yield (
+        f"budget: {budget.used} of {budget.of} used per {length(budget.per_ms)}, "
+        f"{budget.daily_used} of {budget.daily_of} today"
+    )
 
 
 def _facts(facts: Mapping[str, Any], now: datetime) -> Iterator[str]:
@@ -148,7 +137,7 @@ def _fact(key: str, value: object, now: datetime) -> str | list[str]:
 
 def _result(each: object, now: datetime) -> str:
     if isinstance(each, Mapping) and "result" in each:
-        return f"{text(each.get('probe'))}: {last(each, now)}"
+        return f"{text(each.get('probe'))}: {last(received(LastResult, each), now)}"
     return json.dumps(each) if isinstance(each, Mapping | list) else text(each)
 
 
@@ -156,39 +145,29 @@ def _short(line: str) -> str:
     return line if len(line) <= _LONGEST else line[:_LONGEST] + "... (all of it: --json)"
 
 
-def gate_lines(output: Output, gates: Iterable[View]) -> list[str]:
+def gate_lines(output: Output, gates: Iterable[GateView]) -> list[str]:
     """One line per gate: open, closed or pending, with its evidence."""
     rows: list[list[Cell]] = []
     for gate in gates:
         word, kind = "open", "good"
-        if gate.get("pending"):
+        if gate.pending:
             word, kind = "pending", "warn"
-        elif gate.get("closed"):
+        elif gate.closed:
             word, kind = "CLOSED", "bad"
-        rows.append([(text(gate.get("gate")), ""), (word, kind), (text(gate.get("evidence")), "")])
+        rows.append([(text(gate.gate), ""), (word, kind), (text(gate.evidence), "")])
     return table(output, rows, indent="  ")
 
 
-def _section(output: Output, title: str, sentences: object) -> Iterator[str]:
-    if isinstance(sentences, list) and sentences:
+def _section(output: Output, title: str, sentences: Sequence[str]) -> Iterator[str]:
+    if sentences:
         yield ""
         yield output.paint(title, "bold")
         for sentence in sentences:
             yield f"  {text(sentence)}"
 
 
-def _by_hand(output: Output, name: str, view: View) -> Iterator[str]:
-    """Commands; those of the daemon, else what is always true."""
-    commands = view.get("by_hand")
-    if not isinstance(commands, list) or not commands:
-        ups = view.get("upstreams") or {}
-        target = view.get("target") or next(
-            (each for each in ups if each != view.get("active")), "UPSTREAM"
-        )
-        commands = [
-            f"healthguard switch {name} {target}",
-            f"healthguard switch {name} {target} --standalone   # when the daemon is down",
-        ]
-    if proposal := view.get("proposal"):
-        commands = [proposal.get("command"), f"healthguard reject {name}", *commands]
+def _by_hand(output: Output, name: str, view: WhyView) -> Iterator[str]:
+    commands = view.by_hand
+    if view.proposal is not None:
+        commands = (view.proposal.command, f"healthguard reject {name}", *commands)
     yield from _section(output, "by hand", commands)

@@ -1,9 +1,11 @@
 """Outcomes and views as the client gets them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
 
 from healthguard.core.codes import Code
 from healthguard.core.model import Actor, Outcome
+from healthguard.machine.codec import shallow
 
 # Exit code -> (HTTP status, outcome, error code where the guard names none)
 _KINDS: Mapping[int, tuple[int, str, str]] = {
@@ -44,9 +46,13 @@ def without_excerpts(value: object) -> object:
     The event log, which has these texts, is not for everybody (mode 0640); the socket, which
     everybody may read, must not become the way around that.
     """
+    if value is None or isinstance(value, str | int | float):
+        return value  # first: most values are
+    if is_dataclass(value):
+        value = shallow(value)
     if isinstance(value, Mapping):
         return {key: without_excerpts(each) for key, each in value.items() if key not in _BODIES}
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
         return [without_excerpts(each) for each in value]
     return value
 

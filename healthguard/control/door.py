@@ -11,12 +11,14 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import is_dataclass
 
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from healthguard.control.access import Access
 from healthguard.control.errors import ApiError
+from healthguard.machine.codec import shallow
 from healthguard.machine.unixsock import Peer, peer_of
 
 REQUEST_S = 2.0
@@ -31,7 +33,7 @@ Handler = Callable[[BaseRequest, "Door"], Awaitable[web.StreamResponse]]
 
 def json_response(body: object, status: int = 200) -> web.Response:
     """A JSON answer that ends the connection."""
-    text = json.dumps(body, ensure_ascii=False, default=plain) + "\n"
+    text = json.dumps(body, ensure_ascii=False, default=plain, check_circular=False) + "\n"
     response = web.Response(
         status=status,
         body=text.encode(errors="replace"),
@@ -43,7 +45,9 @@ def json_response(body: object, status: int = 200) -> web.Response:
 
 
 def plain(value: object) -> object:
-    """What json.dumps does not know: mappings and sets are data, the rest is named."""
+    """What json.dumps does not know: views, mappings and sets are data, the rest is named."""
+    if is_dataclass(value):
+        return shallow(value)
     if hasattr(value, "keys") and hasattr(value, "__getitem__"):
         return {key: value[key] for key in value.keys()}  # noqa: SIM118
     if isinstance(value, set | frozenset):

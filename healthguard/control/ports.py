@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Protocol
 
 from healthguard.core.model import Actor, Outcome
+from healthguard.views.documents import ProposalsView, ReadyView, ReleasesView, StatusView, WhyView
+from healthguard.views.model import PoolView
 
-View = Mapping[str, object]  # JSON-ready
+Event = Mapping[str, object]  # as in the event log
 
 
 class GuardPort(Protocol):
@@ -14,23 +16,23 @@ class GuardPort(Protocol):
     def pools(self) -> Iterable[str]:
         """Names, in the order of the configuration."""
 
-    def status(self) -> View:
+    def status(self) -> StatusView:
         """Everything `healthguard status --json` shows."""
 
-    def pool(self, name: str) -> View:
+    def pool(self, name: str) -> PoolView:
         """One pool's part of status. KeyError: no such pool."""
 
-    def why(self, name: str) -> View:
+    def why(self, name: str) -> WhyView:
         """One pool's part of status plus last decision, gates with evidence, what would help."""
 
-    def releases(self, name: str) -> View:
+    def releases(self, name: str) -> ReleasesView:
         """The ledger of releases of one pool. KeyError: no such pool."""
 
-    def proposals(self) -> list[View]:
+    def proposals(self) -> ProposalsView:
         """The open proposals of all pools."""
 
-    def ready(self, name: str) -> View:
-        """``{"ready": bool, "gate": name or null, "message": sentence}``."""
+    def ready(self, name: str) -> ReadyView:
+        """Would a rollback succeed now? KeyError: no such pool."""
 
     async def order(
         self,
@@ -50,8 +52,8 @@ class GuardPort(Protocol):
     async def reload(self, actor: Actor) -> Outcome:
         """Read the configuration again; a bad one changes nothing (code 2, all errors in data)."""
 
-    def events(self, since_wall_ms: int, pool: str | None = None) -> list[View]:
+    def events(self, since_wall_ms: int, pool: str | None = None) -> list[Event]:
         """Events kept in the event log since then, oldest first."""
 
-    def follow(self, pool: str | None = None) -> AsyncIterator[View]:
+    def follow(self, pool: str | None = None) -> AsyncIterator[Event]:
         """Events from now on, as they happen."""

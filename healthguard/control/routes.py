@@ -16,7 +16,7 @@ from healthguard.control import answers, bodies
 from healthguard.control.access import Access
 from healthguard.control.door import MAX_BODY, Door, json_response
 from healthguard.control.errors import ApiError, unknown
-from healthguard.control.ports import GuardPort, View
+from healthguard.control.ports import GuardPort
 from healthguard.control.stream import EventStreams
 from healthguard.core import durations
 from healthguard.core.codes import Code
@@ -135,12 +135,12 @@ class Api:
         if (pool is not None or route.kind in ("pool", "order")) and pool not in known_pools:
             raise unknown("pool", pool or "", known_pools, 404)
 
-    def _view(self, route: Route) -> View:
+    def _view(self, route: Route) -> object:
         if route.kind == "status":
             return self._guard.status()
         if route.kind == "proposals":
-            return {"proposals": self._guard.proposals()}
-        readers: dict[str, Callable[[str], View]] = {
+            return self._guard.proposals()
+        readers: dict[str, Callable[[str], object]] = {
             "": self._guard.pool,
             "why": self._guard.why,
             "ready": self._guard.ready,
@@ -173,8 +173,8 @@ class Api:
         return json_response(answers.body(outcome), answers.status(outcome))
 
     def _check_upstream(self, pool: str, upstream: str | None) -> None:
-        known = self._guard.pool(pool).get("upstreams")
-        if upstream is not None and isinstance(known, Mapping) and upstream not in known:
+        known = self._guard.pool(pool).upstreams
+        if upstream is not None and upstream not in known:
             raise unknown("upstream", upstream, known, 400)
 
     async def _wait_for(

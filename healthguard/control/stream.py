@@ -13,7 +13,7 @@ from aiohttp.web_request import BaseRequest
 from healthguard.control.answers import without_excerpts
 from healthguard.control.door import ANSWER_S, Door, plain
 from healthguard.control.errors import ApiError
-from healthguard.control.ports import GuardPort, View
+from healthguard.control.ports import Event, GuardPort
 
 MAX_STREAMS = 16
 MAX_PER_STRANGER = 4  # streams of one user who may not change things
@@ -67,7 +67,7 @@ class EventStreams:
         try:
             if coming is not None:
                 await coming.started()  # before the past is read: nothing falls in between
-            past: list[View] = []
+            past: list[Event] = []
             if since_wall_ms is not None:
                 past = await asyncio.to_thread(self._guard.events, since_wall_ms, pool)
             response = web.StreamResponse()
@@ -111,12 +111,12 @@ class EventStreams:
 class _Coming:
     """An async iterator whose next item can be waited for together with other things."""
 
-    def __init__(self, events: AsyncIterator[View]) -> None:
+    def __init__(self, events: AsyncIterator[Event]) -> None:
         self._events = events
         self.next = self._ask()
 
-    def _ask(self) -> "asyncio.Task[View | None]":
-        async def one() -> View | None:
+    def _ask(self) -> "asyncio.Task[Event | None]":
+        async def one() -> Event | None:
             return await anext(self._events, None)
 
         return asyncio.create_task(one(), name="control follow")
@@ -125,7 +125,7 @@ class _Coming:
         """Let the iterator run up to its first wait: from then on it misses nothing."""
         await asyncio.sleep(0)
 
-    def take(self) -> View | None:
+    def take(self) -> Event | None:
         """The item that is there; None at the end."""
         event = self.next.result()
         if event is not None:
@@ -142,7 +142,7 @@ class _Coming:
             await aclose()
 
 
-async def _write(response: web.StreamResponse, door: Door, event: View, trusted: bool) -> None:
+async def _write(response: web.StreamResponse, door: Door, event: Event, trusted: bool) -> None:
     """One line. ConnectionError when the client does not read."""
     shown = event if trusted else without_excerpts(event)
     line = json.dumps(shown, ensure_ascii=False, default=plain) + "\n"

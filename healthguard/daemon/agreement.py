@@ -5,11 +5,12 @@ reload.  Nothing is decided by this: it is only told.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from healthguard.config import digest_of
+from healthguard.views.documents import SwitcherView
 
 SETTLE_S = 10  # an edit and its reload are no difference
 AGAIN_S = 30  # how often the switcher is asked while something is not as it should be
@@ -60,17 +61,17 @@ class Agreement:
         self.differs: bool | None = None
         self.message = ""
 
-    def view(self) -> Mapping[str, object] | None:
+    def view(self) -> SwitcherView | None:
         """The switcher's part of status; None: inline."""
         remote = self._remote()
         if remote is None:
             return None
-        return {
-            "config_digest": remote.config_digest or None,
-            "config_problem": remote.config_problem or None,
-            "config_differs": self.differs,
-            "message": self.message or None,
-        }
+        return SwitcherView(
+            config_digest=remote.config_digest or None,
+            config_problem=remote.config_problem or None,
+            config_differs=self.differs,
+            message=self.message or None,
+        )
 
     def tick(self) -> None:
         """Once a second or so: some microseconds, never waits."""

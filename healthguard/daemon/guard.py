@@ -3,11 +3,12 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import fields, replace
 
 from healthguard import __version__
 from healthguard.assembly import BuildError, Probers, build_observer, build_probers, build_switcher
 from healthguard.config import Config, ConfigError, load
-from healthguard.control.ports import View
+from healthguard.control.ports import Event
 from healthguard.core.codes import Code
 from healthguard.core.events import Say
 from healthguard.core.happenings import HAPPENINGS
@@ -21,6 +22,16 @@ from healthguard.notify.spec import Notifier
 from healthguard.run.host import Host
 from healthguard.run.runner import Runner
 from healthguard.switcher.client import SocketSwitcher
+from healthguard.views.documents import (
+    AboutView,
+    ConfigView,
+    ProposalsView,
+    ReadyView,
+    ReleasesView,
+    StatusView,
+    WhyView,
+)
+from healthguard.views.model import PoolView
 from healthguard.views.pool import pool_view, proposal_view, ready_view, releases_view, why_view
 
 SIGNAL_PAUSE_MS = 3_600_000
@@ -99,7 +110,7 @@ class Guard:
         """Names, in the order of the configuration."""
         return list(self.config.pools)
 
-    def views(self) -> Iterable[View]:
+    def views(self) -> Iterable[PoolView]:
         """Every pool as status shows it, made while it is read."""
         for name in list(self.runners):
             if name in self.runners:
@@ -118,67 +129,69 @@ class Guard:
         """Every pool's state now."""
         return {name: runner.state for name, runner in self.runners.items()}
 
-    def status(self) -> View:
+    def status(self) -> StatusView:
         """Everything `healthguard status --json` shows."""
         pools = {name: self.pool(name) for name in self.config.pools if name in self.runners}
-        nginx = next((view["nginx"] for view in pools.values()), None)
-        return {**self.about(), "nginx": nginx, "pools": pools}
+        nginx = next((view.nginx for view in pools.values()), None)
+        about = self.about()
+        of_daemon = {each.name: getattr(about, each.name) for each in fields(about)}
+        return StatusView(**of_daemon, nginx=nginx, pools=pools)
 
-    def about(self) -> View:
+    def about(self) -> AboutView:
         """The daemon's own part of status: cheap, whatever the number of pools."""
-        return {
-            "version": __version__,
-            "host": socket.gethostname(),
-            "started": iso(self.started.wall_ms),
-            "config": {
-                "path": str(self.config.path),
-                "digest": self.config.digest,
-                "last_reload_successful": self.reload_ok,
-                "last_reload": iso(self.reloaded.wall_ms),
-            },
-            "switcher": self.agreement.view(),
-            "disabled": self.host.disabled(),
-        }
+        return AboutView(
+            version=__version__,
+            host=socket.gethostname(),
+            started=iso(self.started.wall_ms),
+            config=ConfigView(
+                path=str(self.config.path),
+                digest=self.config.digest,
+                last_reload_successful=self.reload_ok,
+                last_reload=iso(self.reloaded.wall_ms),
+            ),
+            switcher=self.agreement.view(),
+            disabled=self.host.disabled(),
+        )
 
-    def pool(self, name: str) -> View:
+    def pool(self, name: str) -> PoolView:
         """One pool's part of status. KeyError: no such pool."""
         return pool_view(self.runners[name].state, clock.now())
 
-    def why(self, name: str) -> View:
+    def why(self, name: str) -> WhyView:
         """One pool's part of `why`. KeyError: no such pool."""
         view = why_view(self.runners[name].state, clock.now())
-        return {**view, "by_hand": [*_words(view["by_hand"]), *self._plain_nginx(name)]}
+        return replace(view, by_hand=(*view.by_hand, self._plain_nginx(name)))
 
-    def _plain_nginx(self, name: str) -> list[str]:
+    def _plain_nginx(self, name: str) -> str:
         """What to type when nothing of healthguard runs any more; to the target, or the other."""
         state, files = self.runners[name].state, self.config.pools[name].files
         others = [each for each in files.upstreams if each != state.memory.active]
         to = now_of(state).target or others[0]
         link, binary, conf = files.link, self.config.nginx.binary, self.config.nginx.config
         fresh = link.parent / f".{link.name}.new"
-        return [
+        return (
             f"ln -sfn {files.upstreams[to].name} {fresh} && mv -T {fresh} {link}"
             f" && {binary} -t -c {conf} && {binary} -s reload -c {conf}"
-        ]
+        )
 
-    def ready(self, name: str) -> View:
+    def ready(self, name: str) -> ReadyView:
         """The answer to `ready`. KeyError: no such pool."""
         return ready_view(self.runners[name].state, clock.now())
 
-    def releases(self, name: str) -> View:
+    def releases(self, name: str) -> ReleasesView:
         """The ledger of one pool. KeyError: no such pool."""
         return releases_view(self.runners[name].state, clock.now())
 
-    def proposals(self) -> list[View]:
+    def proposals(self) -> ProposalsView:
         """The open proposals of all pools."""
         found = (proposal_view(runner.state) for runner in self.runners.values())
-        return [each for each in found if each is not None]
+        return ProposalsView(tuple(each for each in found if each is not None))
 
-    def events(self, since_wall_ms: int, pool: str | None = None) -> list[View]:
+    def events(self, since_wall_ms: int, pool: str | None = None) -> list[Event]:
         """Events kept in the event log since then, oldest first. Reads files."""
         return list(self.host.telemetry.history(since_wall_ms, pool))
 
-    def follow(self, pool: str | None = None) -> AsyncIterator[View]:
+    def follow(self, pool: str | None = None) -> AsyncIterator[Event]:
         """Events from now on, as they happen."""
         return self.host.telemetry.follow(pool)
 
@@ -333,10 +346,6 @@ class Guard:
         if by is not None:
             fields["actor"] = {"uid": by.uid, "user": by.user, "pid": by.pid}
         self.host.telemetry.record(Say(event_id, event, "", HAPPENINGS[event].level, fields), at)
-
-
-def _words(value: object) -> list[str]:
-    return [str(each) for each in value] if isinstance(value, list) else []
 
 
 def _files(config: Config) -> Mapping[str, object]:

@@ -1,4 +1,7 @@
-"""Frozen data to JSON-ready values and back, by the types themselves. Nothing is lost."""
+"""Frozen data to JSON-ready values and back, by the types themselves. Nothing is lost.
+
+A field ``from_`` is ``from`` in JSON: Python keeps that word for itself.
+"""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -21,12 +24,20 @@ class Misfit(ValueError):
 def encode(value: object) -> Any:
     """``value`` as dicts, lists and scalars. Fields keep their order."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {item.name: encode(getattr(value, item.name)) for item in fields(value)}
+        return {key: encode(each) for key, each in shallow(value).items()}
     if isinstance(value, Mapping):
         return {str(key): encode(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [encode(each) for each in value]
     return value
+
+
+def shallow(value: Any) -> Mapping[str, Any]:
+    """The fields of a dataclass as they are, for json.dumps: it asks again for those in them."""
+    if _is_its_json(value.__class__):
+        found: Mapping[str, Any] = value.__dict__  # no copy: a status has many of them
+        return found
+    return {key: getattr(value, name) for name, key in _keys(value.__class__).items()}
 
 
 def decode(kind: type[T], raw: object, *, strict: bool = False) -> T:
@@ -37,6 +48,23 @@ def decode(kind: type[T], raw: object, *, strict: bool = False) -> T:
     """
     value: T = _decode(kind, raw, kind.__name__, strict)
     return value
+
+
+def keys_and_types(kind: type) -> dict[str, Any]:
+    """What the JSON of a dataclass has: the type of each key, in order."""
+    return {key: _hints(kind)[name] for name, key in _keys(kind).items()}
+
+
+@cache
+def _keys(kind: type) -> dict[str, str]:
+    """The key of each field, in order."""
+    return {item.name: item.name.removesuffix("_") for item in fields(kind)}
+
+
+@cache
+def _is_its_json(kind: type) -> bool:
+    """Its own dictionary has the keys of its JSON: no slots, and no field ``from_``."""
+    return not hasattr(kind, "__slots__") and all(name == key for name, key in _keys(kind).items())
 
 
 @cache
@@ -71,10 +99,10 @@ def _decode(kind: Any, raw: Any, place: str, strict: bool) -> Any:
 def _object(kind: Any, raw: Any, place: str, strict: bool) -> Any:
     if not isinstance(raw, Mapping):
         raise Misfit(place, "expected an object")
-    hints = _hints(kind)
-    known = {name: each for name, each in raw.items() if name in hints}
+    hints, keys = _hints(kind), _keys(kind)
+    known = {name: raw[key] for name, key in keys.items() if key in raw}
     if strict and len(known) < len(raw):
-        raise Misfit(place, f"unknown field {min(raw.keys() - known.keys())[:80]!r}")
+        raise Misfit(place, f"unknown field {min(raw.keys() - set(keys.values()))[:80]!r}")
     found = {n: _decode(hints[n], each, f"{place}.{n}", strict) for n, each in known.items()}
     try:
         return kind(**found)

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from healthguard.core.evidence import failure_sentence
 from healthguard.core.model import UP, Actor
@@ -18,6 +18,7 @@ from healthguard.notify.outbox import DROPPED, FAILED, RETRIED, SENT, Delivery
 from healthguard.notify.spec import Notifier
 from healthguard.notify.worker import NotifyWorker
 from healthguard.telemetry import Telemetry
+from healthguard.views.model import PoolView
 
 TWICE = 2
 _LOOK_S = 1.0
@@ -25,16 +26,15 @@ _NOBODY_S = 10.0  # the same while nobody is to be told anything
 _TRUTH_EVERY = 5  # looks
 _YIELD_EVERY = 50  # pools
 
-View = Mapping[str, Any]
 # The truth about each kind of trouble: an event that got lost, or a restart, must not leave
 # one open for ever.
-_OVER: Mapping[str, Callable[[View], bool]] = {
+_OVER: Mapping[str, Callable[[PoolView], bool]] = {
     HOLD: lambda view: (
-        view["phase"] not in ("holding", "starting", "switching") and view["proposal"] is None
+        view.phase not in ("holding", "starting", "switching") and view.proposal is None
     ),
-    LATCH: lambda view: not view["latched"],
-    NOT_READY: lambda view: bool(view["rollback_ready"]),
-    compose.LOST: lambda view: view["lost"] is None and view["phase"] != "starting",
+    LATCH: lambda view: not view.latched,
+    NOT_READY: lambda view: view.rollback_ready,
+    compose.LOST: lambda view: view.lost is None and view.phase != "starting",
 }
 
 
@@ -51,7 +51,7 @@ class Watched(Protocol):
     def states(self) -> Mapping[str, State]:
         """Every pool's state now."""
 
-    def pool(self, name: str) -> View:
+    def pool(self, name: str) -> PoolView:
         """One pool's part of status. KeyError: no such pool."""
 
     def record(self, event: str, by: Actor | None = None, **fields: object) -> None:
@@ -132,11 +132,10 @@ class Notifications:
 
     def _begins_to_fail(self, pool: str, upstream: str, state: State) -> None:
         with suppress(KeyError):  # the pool went with a new configuration
-            seen = self._guard.pool(pool)["upstreams"]
-            release = seen[upstream].get("release") if isinstance(seen, Mapping) else None
+            release = self._guard.pool(pool).upstreams[upstream].release
             words = failure_sentence(state, upstream)
             at = clock.now().wall_ms
-            notice = compose.failing(pool, upstream, words, str(release or ""), at)
+            notice = compose.failing(pool, upstream, words, release or "", at)
             self._worker.change(compose.Begins(notice))
 
     async def _truth(self) -> None:

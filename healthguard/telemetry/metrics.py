@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from healthguard.telemetry.probes import BUCKETS, ProbeResults
+from healthguard.views.model import PoolView, UpstreamView
 
-View = Mapping[str, Any]  # a pool as status shows it
 PHASES = ("starting", "steady", "baking", "holding", "switching", "lost")
 HEALTH = ("unknown", "up", "down")
 SWITCH_BUCKETS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -288,45 +288,47 @@ def probe_rows(results: ProbeResults) -> Iterator[Row]:
         yield Row(DURATION, key, histogram)
 
 
-def view_rows(views: Iterable[View]) -> Iterator[Row]:
+def view_rows(views: Iterable[PoolView]) -> Iterator[Row]:
     """Rows of the state of every pool. ``views`` is read lazily, one pool at a time."""
     valid: bool | None = None
     shutting = 0
     for view in views:
-        nginx = view.get("nginx") or {}
-        if nginx.get("config_valid") is not None:
-            valid = nginx["config_valid"] and valid is not False
-        shutting = max(shutting, nginx.get("shutting_down") or 0)
+        nginx = view.nginx
+        if nginx.config_valid is not None:
+            valid = nginx.config_valid and valid is not False
+        shutting = max(shutting, nginx.shutting_down)
         yield from _pool_rows(view)
     if valid is not None:
         yield Row(VALID, (), int(valid))
     yield Row(SHUTTING, (), shutting)
 
 
-def _pool_rows(view: View) -> Iterator[Row]:
-    pool = view["pool"]
-    for upstream, state in view["upstreams"].items():
-        yield from _upstream_rows(pool, upstream, state, view["active"])
+def _pool_rows(view: PoolView) -> Iterator[Row]:
+    pool = view.pool
+    for upstream, state in view.upstreams.items():
+        yield from _upstream_rows(pool, upstream, state, view.active)
     for phase in PHASES:
-        yield Row(PHASE, (pool, phase), int(view["phase"] == phase))
-    for gate in view["gates"]:
-        yield Row(GATE, (pool, gate["gate"]), int(gate["closed"] or gate["pending"]))
-    if view["hold"]:
-        yield Row(HOLD, (pool, view["hold"]), 1)
-    yield Row(READY, (pool,), int(view["rollback_ready"]))
-    yield Row(STOPPED, (pool,), int(view.get("standby") == "stopped"))
-    yield Row(PROPOSAL, (pool,), int(view["proposal"] is not None))
-    yield Row(PAUSED, (pool,), int(bool(view["paused"])))
-    yield Row(LATCHED, (pool,), int(view["latched"]))
-    bake = view["bake"]
-    yield Row(BAKE, (pool,), bake["remaining_ms"] / 1000 if bake else 0)
+        yield Row(PHASE, (pool, phase), int(view.phase == phase))
+    for gate in view.gates:
+        yield Row(GATE, (pool, gate.gate), int(gate.closed or gate.pending))
+    if view.hold:
+        yield Row(HOLD, (pool, view.hold), 1)
+    yield Row(READY, (pool,), int(view.rollback_ready))
+    yield Row(STOPPED, (pool,), int(view.standby == "stopped"))
+    yield Row(PROPOSAL, (pool,), int(view.proposal is not None))
+    yield Row(PAUSED, (pool,), int(view.paused is not None))
+    yield Row(LATCHED, (pool,), int(view.latched))
+    bake = view.bake
+    yield Row(BAKE, (pool,), bake.remaining_ms / 1000 if bake else 0)
 
 
-def _upstream_rows(pool: str, upstream: str, state: View, active: str | None) -> Iterator[Row]:
+def _upstream_rows(
+    pool: str, upstream: str, state: UpstreamView, active: str | None
+) -> Iterator[Row]:
     yield Row(ACTIVE, (pool, upstream), int(upstream == active))
     for health in HEALTH:
-        yield Row(STATE, (pool, upstream, health), int(state["health"] == health))
-    for probe, seen in state["probes"].items():
-        yield Row(FAILURES, (pool, upstream, probe), seen["fails"])
-    if state.get("last_probe_wall_ms"):
-        yield Row(LAST_PROBE, (pool, upstream), state["last_probe_wall_ms"] / 1000)
+        yield Row(STATE, (pool, upstream, health), int(state.health == health))
+    for probe, seen in state.probes.items():
+        yield Row(FAILURES, (pool, upstream, probe), seen.fails)
+    if state.last_probe_wall_ms:
+        yield Row(LAST_PROBE, (pool, upstream), state.last_probe_wall_ms / 1000)

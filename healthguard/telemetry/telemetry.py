@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
 from healthguard import __version__
 from healthguard.core.events import Say
@@ -18,10 +17,10 @@ from healthguard.telemetry.log import Log
 from healthguard.telemetry.probes import ProbeResults
 from healthguard.telemetry.systemd import Systemd
 from healthguard.telemetry.unheard import Unheard
+from healthguard.views.model import PoolView
 from healthguard.views.sentences import sentence
 from healthguard.views.status import status_line
 
-View = Mapping[str, Any]
 _SUMMARY_EVERY = 10  # seconds
 _STATUS_EVERY = 15  # seconds, when nothing happens
 _YIELD_EVERY = 8  # pools
@@ -36,7 +35,7 @@ class Telemetry:
         event_log: EventLog,
         log: Log,
         systemd: Systemd,
-        pools: Callable[[], Iterable[View]],
+        pools: Callable[[], Iterable[PoolView]],
         switcher_differs: Callable[[], bool | None] = lambda: None,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ):

@@ -1,16 +1,15 @@
 """The STATUS line: all pools in one bounded line, those in trouble first."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from healthguard.core.durations import shown
+from healthguard.views.model import PoolView
 
-View = Mapping[str, Any]
 _SHOWN = 4  # pools spelled out
 
 
-def status_line(views: Iterable[View], now_wall_ms: int, log_problem: str = "") -> str:
+def status_line(views: Iterable[PoolView], now_wall_ms: int, log_problem: str = "") -> str:
     """``threader: blue active, green up, ready; last switch 12m ago | ...``.
 
     ``views``: pools as status shows them. ``log_problem``: why the event log cannot be written.
@@ -27,18 +26,19 @@ def status_line(views: Iterable[View], now_wall_ms: int, log_problem: str = "") 
     return " | ".join([*head, *lines[:_SHOWN], *([f"and {rest} more"] if rest > 0 else [])])
 
 
-def is_calm(view: View) -> bool:
+def is_calm(view: PoolView) -> bool:
     """True if nobody needs to look at this pool."""
-    up = view["upstreams"].get(view["active"], {}).get("health") == "up"
-    return up and bool(view["rollback_ready"]) and not view["paused"] and not view["latched"]
+    found = view.upstreams.get(view.active or "")
+    up = found is not None and found.health == "up"
+    return up and view.rollback_ready and view.paused is None and not view.latched
 
 
-def pool_line(view: View, now_wall_ms: int) -> str:
+def pool_line(view: PoolView, now_wall_ms: int) -> str:
     """One pool."""
-    active = view["active"]
+    active = view.active
     words: list[str] = []
-    for name, upstream in view["upstreams"].items():
-        health = upstream["health"]
+    for name, upstream in view.upstreams.items():
+        health = upstream.health
         if name == active:
             words.insert(0, f"{name} active" + ("" if health == "up" else f" and {health}"))
         else:
@@ -46,20 +46,20 @@ def pool_line(view: View, now_wall_ms: int) -> str:
     if active is None:
         words.insert(0, "active not known")
     words.append(_standing(view))
-    line = f"{view['pool']}: {', '.join(words)}"
-    if view["active_since"]:
-        since = datetime.fromisoformat(view["active_since"]).timestamp() * 1000
+    line = f"{view.pool}: {', '.join(words)}"
+    if view.active_since:
+        since = datetime.fromisoformat(view.active_since).timestamp() * 1000
         line += f"; last switch {shown(max(0, now_wall_ms - int(since)))} ago"
     return line
 
 
-def _standing(view: View) -> str:
-    if view["paused"]:
+def _standing(view: PoolView) -> str:
+    if view.paused:
         return "paused"
-    if view["latched"]:
+    if view.latched:
         return "LATCHED"
-    if view["bake"]:
-        return f"baking {shown(view['bake']['remaining_ms'])} more"
-    if view["rollback_ready"]:
+    if view.bake:
+        return f"baking {shown(view.bake.remaining_ms)} more"
+    if view.rollback_ready:
         return "ready"
-    return f"NOT ready ({view['hold']})" if view["hold"] else "NOT ready"
+    return f"NOT ready ({view.hold})" if view.hold else "NOT ready"

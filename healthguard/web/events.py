@@ -3,14 +3,15 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from healthguard.views.sentences import sentence
 from healthguard.web.tree import Element, el
-from healthguard.web.words import View, badge, marked, moment, text
+from healthguard.web.words import badge, marked, moment, text
 
+Event = Mapping[str, Any]  # as in the event log
 SHOWN = 20
 _HOUR_MS = 3_600_000
 _LOOK_BACK_MS = (_HOUR_MS, 24 * _HOUR_MS, 7 * 24 * _HOUR_MS)  # a log may be long: not all at once
@@ -36,10 +37,10 @@ _LEVELS = {
 class Source(Protocol):
     """Where events come from."""
 
-    def events(self, since_wall_ms: int, pool: str | None = None) -> list[View]:
+    def events(self, since_wall_ms: int, pool: str | None = None) -> list[Event]:
         """Of the past, oldest first. Reads files."""
 
-    def follow(self, pool: str | None = None) -> AsyncIterator[View]:
+    def follow(self, pool: str | None = None) -> AsyncIterator[Event]:
         """From now on."""
 
 
@@ -48,11 +49,11 @@ class RecentEvents:
 
     def __init__(self, source: Source):
         self._source = source
-        self._kept: deque[View] = deque(maxlen=SHOWN)
+        self._kept: deque[Event] = deque(maxlen=SHOWN)
         self._task: asyncio.Task[None] | None = None
         self._loaded = asyncio.Event()
 
-    async def latest(self) -> list[View]:
+    async def latest(self) -> list[Event]:
         """The newest first."""
         if self._task is None or self._task.done():  # done: we were too slow, begin again
             self._loaded.clear()
@@ -84,9 +85,9 @@ class RecentEvents:
         finally:
             self._loaded.set()
 
-    def _past(self) -> list[View]:
+    def _past(self) -> list[Event]:
         now = time.time_ns() // 1_000_000
-        found: list[View] = []
+        found: list[Event] = []
         for back in _LOOK_BACK_MS:
             found = self._source.events(now - back)[-SHOWN:]
             if len(found) == SHOWN:
@@ -94,7 +95,7 @@ class RecentEvents:
         return found
 
 
-def listed(events: list[View]) -> Element:
+def listed(events: list[Event]) -> Element:
     """The newest first, one line each."""
     rows = [_row(event) for event in events]
     return el(
@@ -105,7 +106,7 @@ def listed(events: list[View]) -> Element:
     )
 
 
-def _row(event: View) -> Element:
+def _row(event: Event) -> Element:
     name = text(event.get("event"))
     level = _LEVELS.get(name, "plain")
     if name == "health_changed":

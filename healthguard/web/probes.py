@@ -1,10 +1,12 @@
 """Upstreams and their probes: health, and the last results as a strip."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from healthguard.core.durations import shown
+from healthguard.views.documents import ShortResult
+from healthguard.views.model import DependencyView, ProbeView, UpstreamView
 from healthguard.web.tree import Child, Element, el
-from healthguard.web.words import View, badge, moment, text
+from healthguard.web.words import badge, moment, text
 
 _KINDS = {"pass": ("p", "pass", "✓"), "fail": ("f", "fail", "✕")}
 _UNSURE = ("i", "inconclusive", "?")
@@ -13,22 +15,22 @@ _UNKNOWN = ("warn", "? unknown")
 _RELEASE = {"good": "good", "bad": "bad"}
 
 
-def strip(results: Iterable[View]) -> Element:
+def strip(results: Iterable[ShortResult]) -> Element:
     """The last results, oldest first: told by sign and height, not by colour alone."""
     cells: list[Child] = []
     told = []
     for each in results:
-        kind, word, sign = _KINDS.get(each["result"], _UNSURE)
-        reason = f" {each['reason']}" if each["reason"] else ""
-        took = shown(each["latency_ms"])
-        title = f"{word}{reason}, {took}, {str(each['at'])[11:19]} UTC"
+        kind, word, sign = _KINDS.get(each.result, _UNSURE)
+        reason = f" {each.reason}" if each.reason else ""
+        took = shown(each.latency_ms)
+        title = f"{word}{reason}, {took}, {str(each.at)[11:19]} UTC"
         cells.append(el("i", sign, class_=kind, title=title))
         told.append(word + reason)
     label = f"last {len(told)} results, oldest first: {', '.join(told)}" if told else "no result"
     return el("span", cells, class_="strip", role="img", aria_label=label)
 
 
-def probe(name: str, state: View, results: Iterable[View]) -> Element:
+def probe(name: str, state: ProbeView, results: Iterable[ShortResult]) -> Element:
     """One probe: its name, its strip, what it said last."""
     return el(
         "li",
@@ -39,28 +41,30 @@ def probe(name: str, state: View, results: Iterable[View]) -> Element:
     )
 
 
-def _last(state: View) -> Iterator[Child]:
-    last = state.get("last")
-    if not last:
+def _last(state: ProbeView) -> Iterator[Child]:
+    last = state.last
+    if last is None:
         yield "not probed yet"
         return
-    if last["result"] != "pass":
-        status = f" {last['status']}" if last.get("status") is not None else ""
-        yield el("strong", f"{last['result']}: {text(last['reason'])}{status}", class_="bad-text")
-        if last.get("detail"):
-            yield f" {text(last['detail'])}"
+    if last.result != "pass":
+        status = f" {last.status}" if last.status is not None else ""
+        yield el("strong", f"{last.result}: {text(last.reason)}{status}", class_="bad-text")
+        if last.detail:
+            yield f" {text(last.detail)}"
         yield ", "
-    elif last.get("status") is not None:
-        yield f"status {last['status']}, "
-    yield shown(last["latency_ms"])
-    if state["fails"] > 1:
-        yield f", {state['fails']} fails in a row"
+    elif last.status is not None:
+        yield f"status {last.status}, "
+    yield shown(last.latency_ms)
+    if state.fails > 1:
+        yield f", {state.fails} fails in a row"
 
 
-def upstream(name: str, state: View, results: View) -> Element:
+def upstream(
+    name: str, state: UpstreamView, results: Mapping[str, Iterable[ShortResult]]
+) -> Element:
     """One colour of the pool."""
-    level, word = HEALTH.get(state["health"], _UNKNOWN)
-    role, notes = state.get("role", "standby"), list(_notes(state))
+    level, word = HEALTH.get(state.health, _UNKNOWN)
+    role, notes = state.role, list(_notes(state))
     rank = badge("role", "ACTIVE") if role == "active" else badge("plain", role)
     return el(
         "section",
@@ -69,33 +73,35 @@ def upstream(name: str, state: View, results: View) -> Element:
             el("span", text(name), class_="colour"),
             rank,
             badge(level, word),
-            el("small", moment(state["since"], "for")) if state.get("since") else None,
+            el("small", moment(state.since, "for")) if state.since else None,
         ),
         el("p", notes, class_="notes") if notes else None,
         el(
             "ul",
-            [probe(each, tally, results.get(each, ())) for each, tally in state["probes"].items()],
+            [probe(each, tally, results.get(each, ())) for each, tally in state.probes.items()],
         ),
         class_=f"upstream {role}",
     )
 
 
-def _notes(state: View) -> Iterator[Child]:
-    if state.get("release"):
-        told = state.get("release_status")
-        yield el("span", "release ", el("b", text(state["release"])))
+def _notes(state: UpstreamView) -> Iterator[Child]:
+    if state.release:
+        told = state.release_status
+        yield el("span", "release ", el("b", text(state.release)))
         if told:
-            yield badge(_RELEASE.get(str(told), "plain"), text(told))
-    if bad := state.get("known_bad"):
+            yield badge(_RELEASE.get(told, "plain"), text(told))
+    if bad := state.known_bad:
         yield badge("bad", "known bad")
-        yield el("span", f"{text(bad['reason'])} (", moment(bad["at"], "ago"), ")")
-    if state.get("stable"):
+        yield el("span", f"{text(bad.reason)} (", moment(bad.at, "ago"), ")")
+    if state.stable:
         yield badge("plain", "stable")
-    if state.get("good"):
+    if state.good:
         yield badge("plain", "vouched for")
 
 
-def dependencies(states: View, results: View) -> Element | None:
+def dependencies(
+    states: Mapping[str, DependencyView], results: Mapping[str, Iterable[ShortResult]]
+) -> Element | None:
     """What both colours need: it can only veto."""
     if not states:
         return None
@@ -112,11 +118,11 @@ def dependencies(states: View, results: View) -> Element | None:
     return el("section", el("h4", "dependencies"), el("ul", rows), class_="dependencies")
 
 
-def _dependency(state: View) -> Iterator[Child]:
-    if state.get("vetoes"):
+def _dependency(state: DependencyView) -> Iterator[Child]:
+    if state.vetoes:
         yield badge("bad", "vetoes")
         yield " "
-    elif state["health"] == "down":
+    elif state.health == "down":
         yield badge("warn", "▼ down, no veto")
         yield " "
     yield from _last(state)

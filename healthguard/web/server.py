@@ -8,12 +8,13 @@ takes 130 ms or more.
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
 
 from aiohttp import web
 
 from healthguard.telemetry.exposition import CONTENT_TYPE
 from healthguard.telemetry.telemetry import Telemetry
+from healthguard.views.model import PoolView
 from healthguard.web.site import Site
 from healthguard.web.snapshot import PageSource
 
@@ -158,12 +159,12 @@ class _Pages:
         return _text(503, f"no verdict yet: {', '.join(waiting[:10])}{more}\n")
 
 
-def _without_verdict(view: Mapping[str, Any]) -> list[str]:
+def _without_verdict(view: PoolView) -> list[str]:
     """``pool/upstream`` of every upstream whose health is not known."""
     return [
-        f"{view['pool']}/{name}"
-        for name, upstream in view["upstreams"].items()
-        if upstream["health"] == "unknown"
+        f"{view.pool}/{name}"
+        for name, upstream in view.upstreams.items()
+        if upstream.health == "unknown"
     ]
 
 

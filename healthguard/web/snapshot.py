@@ -6,11 +6,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import NamedTuple, Protocol
 
+from healthguard.views.documents import AboutView, ReleasesView, WhyView
+from healthguard.views.model import PoolView
 from healthguard.web import pool, top
 from healthguard.web.events import RecentEvents, Source, listed
 from healthguard.web.judging import GOOD, level
 from healthguard.web.tree import Element, plain
-from healthguard.web.words import View
 
 FRESH = 1.0  # seconds
 SHARE = 0.05  # of one processor, at most, for making snapshots
@@ -20,19 +21,19 @@ CARDS = 24  # with more pools than this, those that are well are one line each
 class PageSource(Source, Protocol):
     """What the page needs of the daemon."""
 
-    def about(self) -> View:
+    def about(self) -> AboutView:
         """The daemon's own part of status."""
 
     def pools(self) -> Iterable[str]:
         """Names, in the order of the configuration."""
 
-    def pool(self, name: str) -> View:
+    def pool(self, name: str) -> PoolView:
         """One pool's part of status. KeyError: no such pool."""
 
-    def why(self, name: str) -> View:
+    def why(self, name: str) -> WhyView:
         """The same with evidence, results and commands."""
 
-    def releases(self, name: str) -> View:
+    def releases(self, name: str) -> ReleasesView:
         """The ledger of one pool."""
 
 
@@ -76,7 +77,7 @@ class Snapshots:
 
     async def _make(self) -> Snapshot:
         began, spent = time.monotonic(), time.process_time()
-        views: list[View] = []
+        views: list[PoolView] = []
         cards: dict[str, Element] = {}
         data: dict[str, str] = {}
         async for view, card in self._cards():
@@ -84,7 +85,7 @@ class Snapshots:
             name = card.attributes["id"]
             cards[name], data[name] = card, _json(card)
         about = self._seen.about()
-        nginx = next((view["nginx"] for view in views), None)
+        nginx = next((view.nginx for view in views), None)
         told = top.notes(about, nginx, self._troubles())
         worst = top.overall(views, told)
         others = {
@@ -106,7 +107,7 @@ class Snapshots:
         self._good_until = began + max(FRESH, cost / SHARE)
         return self._last
 
-    async def _cards(self) -> AsyncIterator[tuple[View, Element]]:
+    async def _cards(self) -> AsyncIterator[tuple[PoolView, Element]]:
         names = list(self._seen.pools())
         for name in names:
             try:
@@ -119,9 +120,9 @@ class Snapshots:
                 continue
             await asyncio.sleep(0)  # probes go on
 
-    def _releases(self, name: str) -> View | None:
+    def _releases(self, name: str) -> ReleasesView | None:
         ledger = self._seen.releases(name)
-        return ledger if ledger["configured"] else None
+        return ledger if ledger.configured else None
 
 
 def _json(part: Element) -> str:

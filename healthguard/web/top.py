@@ -2,47 +2,51 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from healthguard.views.documents import AboutView
+from healthguard.views.model import NginxView, PoolView
 from healthguard.web.judging import BAD, GOOD, WARN, level, sentence, way_back
 from healthguard.web.pool import anchor
 from healthguard.web.tree import Child, Element, el
-from healthguard.web.words import View, badge, marked, text
+from healthguard.web.words import badge, marked, text
 
 _SIGNS = {GOOD: "✓", WARN: "!", BAD: "✕"}
 
 
-def notes(about: View, nginx: View | None, troubles: Iterable[str]) -> list[tuple[str, str]]:
+def notes(
+    about: AboutView, nginx: NginxView | None, troubles: Iterable[str]
+) -> list[tuple[str, str]]:
     """(level, sentence) of what concerns every pool."""
     found = []
-    if about["disabled"] is not None:
-        reason = f": {text(about['disabled'])}" if about["disabled"] else ""
+    if about.disabled is not None:
+        reason = f": {text(about.disabled)}" if about.disabled else ""
         found.append((BAD, f"DISABLED by file, nothing is switched{reason}"))
-    if nginx is not None and nginx["state"] not in ("running", "unknown"):
-        found.append((BAD, f"nginx: {text(nginx['state'])} {text(nginx['detail'])}"))
-    if nginx is not None and nginx["config_valid"] is False:
+    if nginx is not None and nginx.state not in ("running", "unknown"):
+        found.append((BAD, f"nginx: {text(nginx.state)} {text(nginx.detail)}"))
+    if nginx is not None and nginx.config_valid is False:
         found.append((BAD, "nginx refuses its configuration as it stands: a switch would too"))
-    if not about["config"]["last_reload_successful"]:
-        path = text(about["config"]["path"])
+    if not about.config.last_reload_successful:
+        path = text(about.config.path)
         sentence = f"the last reload of {path} was rejected; `healthguard check` says why"
         found.append((WARN, sentence))
-    if (switcher := about["switcher"]) and switcher["config_differs"]:
-        found.append((WARN, text(switcher["message"])))
+    if (switcher := about.switcher) is not None and switcher.config_differs:
+        found.append((WARN, text(switcher.message)))
     return found + [(WARN, text(each)) for each in troubles]
 
 
-def overall(pools: Sequence[View], told: Sequence[tuple[str, str]]) -> str:
+def overall(pools: Sequence[PoolView], told: Sequence[tuple[str, str]]) -> str:
     """The worst of all."""
     found = {level(pool) for pool in pools} | {each for each, _ in told}
     return next((each for each in (BAD, WARN) if each in found), GOOD)
 
 
-def title(about: View, worst: str, pools: Sequence[View]) -> str:
+def title(about: AboutView, worst: str, pools: Sequence[PoolView]) -> str:
     """For the tab: readable when only the first letters are."""
-    bad = [str(pool["pool"]) for pool in pools if level(pool) == worst] if worst != GOOD else []
+    bad = [pool.pool for pool in pools if level(pool) == worst] if worst != GOOD else []
     names = f" {', '.join(bad[:3])}" if bad else " all well"
-    return f"{_SIGNS[worst]}{names} · healthguard on {text(about['host'])}"
+    return f"{_SIGNS[worst]}{names} · healthguard on {text(about.host)}"
 
 
-def banner(pools: Sequence[View], told: Sequence[tuple[str, str]]) -> Element:
+def banner(pools: Sequence[PoolView], told: Sequence[tuple[str, str]]) -> Element:
     """One look: does anything need me?"""
     worst = overall(pools, told)
     lines = [el("li", badge(each, _SIGNS[each]), " ", marked(line)) for each, line in told]
@@ -57,24 +61,24 @@ def banner(pools: Sequence[View], told: Sequence[tuple[str, str]]) -> Element:
     )
 
 
-def _line(pool: View, grade: str) -> Iterator[Child]:
+def _line(pool: PoolView, grade: str) -> Iterator[Child]:
     yield badge(grade, _SIGNS[grade])
     yield " "
-    yield el("a", text(pool["pool"]), href=f"#{anchor(pool['pool'])}")
+    yield el("a", text(pool.pool), href=f"#{anchor(pool.pool)}")
     yield f": {sentence(pool)}"
     ready, word, _ = way_back(pool)
-    if ready == BAD and pool["phase"] in ("steady", "baking"):
-        yield f" A rollback is {word}: {text(pool['ready_gate'])}."
+    if ready == BAD and pool.phase in ("steady", "baking"):
+        yield f" A rollback is {word}: {text(pool.ready_gate)}."
 
 
-def _headline(pools: Sequence[View], worst: str) -> str:
+def _headline(pools: Sequence[PoolView], worst: str) -> str:
     count = len(pools)
     bad = sum(level(pool) == BAD for pool in pools)
     if worst == BAD:
         if not bad:
             return "The host needs a person"
         if count == 1:
-            return f"{text(pools[0]['pool'])} needs a person"
+            return f"{text(pools[0].pool)} needs a person"
         return f"{bad} of {count} pools need{'s' if bad == 1 else ''} a person"
     if worst == WARN:
         return "Worth a look"
@@ -83,20 +87,20 @@ def _headline(pools: Sequence[View], worst: str) -> str:
     return f"All is well, {count} pools"
 
 
-def head(about: View) -> Element:
+def head(about: AboutView) -> Element:
     """Whose page this is."""
-    return el("h1", "healthguard ", el("small", f"on {text(about['host'])}"), id="whose")
+    return el("h1", "healthguard ", el("small", f"on {text(about.host)}"), id="whose")
 
 
-def foot(about: View, nginx: View | None) -> Element:
+def foot(about: AboutView, nginx: NginxView | None) -> Element:
     """Version, configuration, nginx, and where the machines look."""
-    config = about["config"]
-    state = f"nginx {text(nginx['state'])}" if nginx else "nginx unknown"
-    old = f", {nginx['shutting_down']} old workers" if nginx and nginx["shutting_down"] else ""
+    config = about.config
+    state = f"nginx {text(nginx.state)}" if nginx else "nginx unknown"
+    old = f", {nginx.shutting_down} old workers" if nginx and nginx.shutting_down else ""
     return el(
         "p",
-        f"healthguard {text(about['version'])} · {state}{old} · {text(config['path'])} "
-        f"({text(config['digest'])[:12]}) · ",
+        f"healthguard {text(about.version)} · {state}{old} · {text(config.path)} "
+        f"({text(config.digest)[:12]}) · ",
         [el("a", each, href=each) if each != " " else " "
          for each in ("/metrics", " ", "/-/healthy", " ", "/-/ready")],
         " · read only: acting is done by the command line",

@@ -1,14 +1,10 @@
 """Small pieces of the page: times, badges, commands."""
 
 import re
-from collections.abc import Mapping
 from datetime import UTC
-from typing import Any
 
 from healthguard.core import moments
 from healthguard.web.tree import Child, Element, el
-
-View = Mapping[str, Any]
 
 
 def text(value: object) -> str:

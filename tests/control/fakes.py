@@ -3,9 +3,30 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from healthguard.core.model import Actor, Outcome
+from healthguard.core.moments import iso
+from healthguard.views.documents import (
+    ConfigView,
+    ProposalsView,
+    ReleasesView,
+    StatusView,
+    SwitcherView,
+    WhyView,
+)
+from healthguard.views.model import (
+    BakeView,
+    BudgetView,
+    KnownBadView,
+    NginxView,
+    PauseView,
+    PoolView,
+    ProbeView,
+    ProposalView,
+)
+from tests.support import views as made
 
 SECRET = "the body of the failing answer"
 RESULT = {
@@ -20,125 +41,63 @@ RESULT = {
 }
 
 
-def pool_view(name: str) -> dict[str, Any]:
+def ago(seconds: float) -> str:
+    """So long before now, as views say it."""
+    return iso(int((time.time() - seconds) * 1000)) or ""
+
+
+def pool_view(name: str) -> WhyView:
     """As the daemon shows a pool, with everything in it."""
-    probe = {
-        "health": "up",
-        "passes": 120,
-        "fails": 0,
-        "last": {"result": "pass", "reason": "", "status": 200, "latency_ms": 3, "at": 1000},
-    }
-    failing = {
-        "health": "down",
-        "passes": 0,
-        "fails": 3,
-        "last": {
-            "result": "fail",
-            "reason": "status",
-            "status": 503,
-            "latency_ms": 4,
-            "at": "2024-05-01T12:00:00.000Z",
-            "detail": "expected 200-299",
-            "excerpt": SECRET,
+    failed = made.last("fail", "status", status=503, latency_ms=4.0, detail="expected 200-299")
+    bad = KnownBadView("left automatically", "2024-05-01T12:00:00.000Z")
+    passing = ProbeView("up", 120, 0, made.last(latency_ms=3.0))
+    return made.pool(
+        name,
+        active_since="2024-05-01T11:00:00.000Z",
+        phase="holding",
+        hold="standby_not_up",
+        hold_evidence="green has 0 of 2 needed passes",
+        rollback_ready=False,
+        ready_gate="standby_not_up",
+        ready_message="green has 0 of 2 needed passes",
+        upstreams={
+            "blue": made.upstream(
+                role="active", good=True, stable=True, probes={"health": passing}
+            ),
+            "green": made.upstream(
+                "down", known_bad=bad, probes={"health": ProbeView("down", 0, 3, failed)}
+            ),
         },
-    }
-    return {
-        "pool": name,
-        "active": "blue",
-        "active_since": "2024-05-01T11:00:00.000Z",
-        "active_how": "marker",
-        "link": "blue",
-        "target": "green",
-        "phase": "holding",
-        "hold": "standby_not_up",
-        "hold_evidence": "green has 0 of 2 needed passes",
-        "mode": "auto",
-        "rollback_ready": False,
-        "ready_gate": "standby_not_up",
-        "ready_message": "green has 0 of 2 needed passes",
-        "upstreams": {
-            "blue": {
-                "health": "up",
-                "since": "2024-05-01T11:00:00.000Z",
-                "role": "active",
-                "known_bad": None,
-                "good": True,
-                "stable": True,
-                "probes": {"health": probe},
-            },
-            "green": {
-                "health": "down",
-                "since": "2024-05-01T12:00:00.000Z",
-                "role": "standby",
-                "known_bad": {"reason": "left automatically", "at": "2024-05-01T12:00:00.000Z"},
-                "good": False,
-                "stable": False,
-                "probes": {"health": failing},
-            },
+        bake=BakeView("blue", "green", "x", 90_000, failed=False, forced=False),
+        paused=PauseView(ago(-600.5), "db work", "alice"),
+        latched=True,
+        budget=BudgetView(used=1, of=2, per_ms=600_000, daily_used=1, daily_of=4),
+        gates=(
+            made.gate("disabled", evidence="no such file"),
+            made.gate("standby_not_up", closed=True, evidence="green has 0 of 2 needed passes"),
+            made.gate("config_invalid", closed=True, pending=True, evidence="not tested"),
+        ),
+        last_decision={
+            "at": "2024-05-01T12:00:01.000Z",
+            "verdict": "hold",
+            "fails": 3,
+            "detection_ms": 2_100,
+            "evidence": [RESULT],
         },
-        "dependencies": {},
-        "proposal": None,
-        "bake": {"upstream": "blue", "origin": "green", "until": "x", "remaining_ms": 90_000},
-        "paused": {"until": int(time.time() * 1000) + 600_500, "reason": "db work", "by": "alice"},
-        "latched": True,
-        "forced": None,
-        "lost": None,
-        "cooldown_until": None,
-        "budget": {"used": 1, "of": 2, "per_ms": 600_000, "daily_used": 1, "daily_of": 4},
-        "last_switch": {
-            "ts": "2024-05-01T11:00:00.000Z",
-            "event": "switch_completed",
-            "from": "green",
-            "to": "blue",
-            "trigger": "manual",
-            "reason": "release 41",
-            "detection_ms": None,
-            "timings_ms": {"total": 140},
-            "actor": {"user": "alice", "uid": 1000, "pid": 7},
-        },
-        "gates": [
-            {"gate": "disabled", "closed": False, "pending": False, "evidence": "no such file"},
-            {
-                "gate": "standby_not_up",
-                "closed": True,
-                "pending": False,
-                "evidence": "green has 0 of 2 needed passes",
-            },
-            {"gate": "config_invalid", "closed": True, "pending": True, "evidence": "not tested"},
-        ],
-    }
+        would_need=("green must pass 2 more times",),
+        by_hand=(f"healthguard switch {name} green --force",),
+        first_fail={"probe": "health", "reason": "status", "excerpt": SECRET},
+    )
 
 
-def proposal_view(pool: str = "threader") -> dict[str, Any]:
+def proposal_view(pool: str = "threader") -> ProposalView:
     """An open proposal."""
-    return {
-        "id": "threader-k3-7",
-        "pool": pool,
-        "from": "blue",
-        "to": "green",
-        "opened": int(time.time() * 1000) - 300_500,
-        "reason": "blue has been failing for 3.0 s: health failed 3 times in a row (refused)",
-        "gates": ["known_bad", "mode"],
-        "command": f"healthguard approve {pool} --id threader-k3-7",
-        "evidence": [RESULT],
-    }
+    return made.proposal(pool, opened=ago(300.5), evidence=(RESULT,))
 
 
-def releases_view(pool: str = "threader") -> dict[str, Any]:
+def releases_view(pool: str = "threader") -> ReleasesView:
     """The ledger of a pool."""
-    since = int(time.time() * 1000) - 7_200_500
-    lines = [
-        {"release": "1.4.0", "status": "good", "since": since, "reason": "passed its bake"},
-        {"release": "1.5.0", "status": "bad", "since": since, "reason": "it failed"},
-    ]
-    return {
-        "pool": pool,
-        "configured": True,
-        "upstreams": {
-            "blue": {"running": "1.4.0", "releases": lines},
-            "green": {"running": None, "releases": []},
-        },
-    }
+    return made.releases(pool, since=ago(7_200.5))
 
 
 class FakeGuard:
@@ -157,8 +116,8 @@ class FakeGuard:
         self.followers: set[asyncio.Queue[dict[str, Any] | None]] = set()
         self.phases: list[str] = []
         self.changes: dict[str, Any] = {}  # of every pool's view
-        self.open: list[dict[str, Any]] = []  # proposals
-        self.ledger: dict[str, Any] = releases_view()
+        self.open: list[Any] = []  # proposals
+        self.ledger: Any = releases_view()
         self.is_ready: dict[str, Any] = {"ready": True, "gate": None, "message": "green is up"}
 
     def tell(self, **event: Any) -> None:
@@ -170,23 +129,29 @@ class FakeGuard:
     def pools(self) -> Iterable[str]:
         return self.names
 
-    def status(self) -> Mapping[str, object]:
+    def status(self) -> StatusView | Mapping[str, object]:
         if self.broken:
             raise RuntimeError("broken on purpose")
         if self.bare:
             return {"pools": {name: {} for name in self.names}}
-        return {
-            "version": "0.1.0",
-            "host": "web1",
-            "started": "2024-05-01T10:00:00.000Z",
-            "config": {"path": "/etc/hg.yaml", "last_reload_successful": False},
-            "switcher": {"config_differs": True, "message": "the switcher works with another one"},
-            "disabled": None,
-            "nginx": {"state": "running", "config_valid": False, "shutting_down": 3},
-            "pools": {name: self.pool(name) for name in self.names},
-        }
+        return StatusView(
+            version="0.1.0",
+            host="web1",
+            started="2024-05-01T10:00:00.000Z",
+            config=ConfigView(
+                "/etc/hg.yaml", "abcdef", last_reload_successful=False, last_reload=""
+            ),
+            switcher=SwitcherView(None, None, True, "the switcher works with another one"),
+            disabled=None,
+            nginx=NginxView("running", "", config_valid=False, shutting_down=3),
+            pools={name: self.pool(name) for name in self.names},  # type: ignore[misc]
+        )
 
-    def pool(self, name: str) -> Mapping[str, object]:
+    def pool(self, name: str) -> PoolView | Mapping[str, object]:
+        why = self.why(name)
+        return made.status_of(why) if isinstance(why, WhyView) else why
+
+    def why(self, name: str) -> WhyView | Mapping[str, object]:
         if self.broken:
             raise RuntimeError("broken on purpose")
         if name not in self.names:
@@ -194,33 +159,16 @@ class FakeGuard:
         if self.bare:
             return {}
         phase = self.phases.pop(0) if self.phases else "holding"
-        return {**pool_view(name), "phase": phase, **self.changes}
+        return replace(pool_view(name), phase=phase, **self.changes)
 
-    def why(self, name: str) -> Mapping[str, object]:
-        if self.bare:
-            return {}
-        return {
-            **self.pool(name),
-            "last_decision": {
-                "at": "2024-05-01T12:00:01.000Z",
-                "verdict": "hold",
-                "fails": 3,
-                "detection_ms": 2_100,
-                "evidence": [RESULT],
-            },
-            "would_need": ["green must pass 2 more times"],
-            "by_hand": [f"healthguard switch {name} green --force"],
-            "first_fail": {"probe": "health", "reason": "status", "excerpt": SECRET},
-        }
-
-    def ready(self, name: str) -> Mapping[str, object]:
+    def ready(self, name: str) -> object:
         return self.is_ready
 
-    def releases(self, name: str) -> Mapping[str, object]:
+    def releases(self, name: str) -> object:
         return self.ledger
 
-    def proposals(self) -> list[Mapping[str, object]]:
-        return list(self.open)
+    def proposals(self) -> ProposalsView:
+        return ProposalsView(tuple(self.open))
 
     async def order(self, pool: str, verb: str, actor: Actor, **more: Any) -> Outcome:
         if self.broken:

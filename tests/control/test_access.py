@@ -13,7 +13,7 @@ import pytest
 
 from healthguard.control.access import access_for
 from healthguard.control.server import ControlServer
-from tests.control.fakes import RESULT, SECRET, FakeGuard
+from tests.control.fakes import RESULT, SECRET, FakeGuard, proposal_view
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become other users")
 
@@ -103,6 +103,7 @@ async def test_answers_of_upstreams_are_only_for_those_who_may_change(
 ) -> None:
     # The event log that has them is not readable for everybody either.
     guard.tell(id="1", event="switch_started", evidence=[RESULT])
+    guard.changes = {"proposal": proposal_view()}
     for target in ("/v1/status", "/v1/pools/threader/why", "/v1/events"):
         status, body = await ask_as(server.path, "GET", target, groups)
         assert status == 200

@@ -7,6 +7,7 @@ import pytest
 
 from healthguard.control.server import ControlServer, start_control
 from healthguard.core.model import Outcome
+from healthguard.machine.codec import encode
 from tests.control.fakes import FakeGuard, proposal_view
 from tests.control.rawhttp import Got, ask
 from tests.support.eventually import eventually_async as eventually
@@ -52,9 +53,11 @@ async def test_what_is_read_comes_from_the_guard(server: ControlServer, guard: F
 async def test_releases_and_proposals_are_read(server: ControlServer, guard: FakeGuard) -> None:
     assert (await ask(server.path, "GET", "/v1/proposals")).json == {"proposals": []}
     guard.open = [proposal_view()]
-    assert (await ask(server.path, "GET", "/v1/proposals")).json == {"proposals": guard.open}
+    assert (await ask(server.path, "GET", "/v1/proposals")).json == {
+        "proposals": encode(guard.open)
+    }
     got = await ask(server.path, "GET", "/v1/pools/threader/releases")
-    assert got.json == guard.ledger
+    assert got.json == encode(guard.ledger)
 
 
 @pytest.mark.parametrize("verb", GOOD)

@@ -140,9 +140,8 @@ def test_the_evidence_says_why_it_does_not_veto() -> None:
     it.needs["database"] = FAIL
     it.live(3_000)
     assert "the release may be the cause" in it.gates()["dependency_down"].evidence
-    seen = pool_view(it.state, it.instant)["dependencies"]
-    assert isinstance(seen, dict)
-    assert (seen["database"]["health"], seen["database"]["vetoes"]) == ("down", False)
+    seen = pool_view(it.state, it.instant).dependencies
+    assert (seen["database"].health, seen["database"].vetoes) == ("down", False)
 
 
 def test_doubt_in_ourselves_does_not_make_an_old_outage_look_new() -> None:
@@ -191,9 +190,8 @@ def test_names_that_end_alike_are_not_mixed_up() -> None:
     assert it.gates()["dependency_down"].evidence.startswith("db was never up since the start")
     it.needs["main-db"] = FAIL
     it.live(5_000)
-    seen = pool_view(it.state, it.instant)["dependencies"]
-    assert isinstance(seen, dict)
-    assert {name: each["vetoes"] for name, each in seen.items()} == {"db": False, "main-db": True}
+    seen = pool_view(it.state, it.instant).dependencies
+    assert {name: each.vetoes for name, each in seen.items()} == {"db": False, "main-db": True}
 
 
 def test_a_reload_drops_and_adds_dependencies() -> None:

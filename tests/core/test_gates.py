@@ -186,7 +186,7 @@ def test_every_gate_is_here_and_in_the_order_of_the_contract() -> None:
 def test_nothing_is_closed_in_a_steady_pool() -> None:
     story = failing()
     assert story.closed() == []
-    assert ready_view(story.state, story.instant)["ready"] is True
+    assert ready_view(story.state, story.instant).ready is True
 
 
 @pytest.mark.parametrize("gate", [name for name in CLOSE if name != "min_down"])
@@ -198,9 +198,9 @@ def test_closed_alone_it_is_the_hold_and_ready_names_it(gate: str) -> None:
     assert story.gates()[gate].evidence
     assert not story.gates()[gate].pending
     view = ready_view(story.state, story.instant)
-    assert (view["ready"], view["gate"]) == (False, gate)
-    assert pool_view(story.state, story.instant)["hold"] == gate
-    assert why_view(story.state, story.instant)["remedies"][gate]  # type: ignore[index]
+    assert (view.ready, view.gate) == (False, gate)
+    assert pool_view(story.state, story.instant).hold == gate
+    assert why_view(story.state, story.instant).remedies[gate]
 
 
 @pytest.mark.parametrize("gate", CLOSE)

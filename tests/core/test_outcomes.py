@@ -40,9 +40,9 @@ def test_completed_automatically() -> None:
 @pytest.mark.parametrize("end", ["completed", "undone", "lost"])
 def test_why_tells_how_the_last_decision_ended(end: str) -> None:
     story = switching("manual")
-    begun = why_view(story.state, story.instant)["last_decision"]
+    begun = why_view(story.state, story.instant).last_decision
     story.finished(end)
-    ended = why_view(story.state, story.instant)["last_decision"]
+    ended = why_view(story.state, story.instant).last_decision
     assert begun["event"] == "switch_started"  # type: ignore[index]
     assert ended["event"] == f"switch_{end}"  # type: ignore[index]
     assert ended["message"] == f"it {end}"  # type: ignore[index]
@@ -54,8 +54,8 @@ def test_by_hand_is_never_the_way_onto_the_one_that_failed() -> None:
     story = switching().finished("unclear")
     story.look(marker_problem="the marker is silent", marker=None)
     why = why_view(story.state, story.instant)
-    assert (why["active"], why["target"]) == (None, None)
-    assert why["by_hand"][0] == "healthguard switch app green --reason TEXT"  # type: ignore[index]
+    assert (why.active, why.target) == (None, None)
+    assert why.by_hand[0] == "healthguard switch app green --reason TEXT"
 
 
 def test_completed_by_hand_begins_a_bake_and_marks_nobody_who_was_well() -> None:

@@ -47,8 +47,8 @@ def test_it_is_in_the_view_until_it_ends() -> None:
     story = opened()
     view = proposal_view(story.state)
     assert view is not None
-    assert pool_view(story.state, story.instant)["proposal"] == view
-    assert (view["pool"], view["to"], view["gates"]) == ("app", "green", ["mode"])
+    assert pool_view(story.state, story.instant).proposal == view
+    assert (view.pool, view.to, view.gates) == ("app", "green", ("mode",))
     story.live(3_000)
     assert proposal_view(story.state) is None
 

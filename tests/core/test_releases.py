@@ -13,9 +13,8 @@ TEN = {"for_ms": 10_000}
 
 def ledger(story: Story, upstream: str) -> dict[str, str]:
     """Release -> status, as `releases` shows it."""
-    upstreams = releases_view(story.state, story.instant)["upstreams"]
-    assert isinstance(upstreams, dict)
-    return {line["release"]: line["status"] for line in upstreams[upstream]["releases"]}
+    upstreams = releases_view(story.state, story.instant).upstreams
+    return {line.release: line.status for line in upstreams[upstream].releases}
 
 
 def running(blue: str = "1.4", green: str = "1.4", *, good: tuple[str, ...] = ("green",)) -> Story:
@@ -87,7 +86,7 @@ def test_a_bake_that_passes_makes_the_release_good_and_it_stays_so() -> None:
     assert ledger(story, "green") == {"1.4": "good", "1.5": "good"}
     story.restart(60_000, reboot=True).look().live(5_000)
     assert ledger(story, "green")["1.5"] == "good"
-    assert pool_view(story.state, story.instant)["upstreams"]["green"]["release_status"] == "good"  # type: ignore[index]
+    assert pool_view(story.state, story.instant).upstreams["green"].release_status == "good"
 
 
 def test_the_oldest_releases_are_forgotten() -> None:

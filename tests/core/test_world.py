@@ -73,11 +73,11 @@ def test_a_marker_that_disagrees_with_the_link_is_not_believed() -> None:
 def test_a_marker_that_went_silent_is_shown_before_it_is_needed() -> None:
     story = Story(replace(policy(), marker=True)).steady()
     story.live(5_000).look(marker="blue")
-    assert pool_view(story.state, story.instant)["active_problem"] == ""
+    assert pool_view(story.state, story.instant).active_problem == ""
     story.look(marker=None, marker_problem="connection refused")
     view = pool_view(story.state, story.instant)
-    assert (view["active"], view["active_how"]) == ("blue", "confirmed")
-    assert "connection refused" in str(view["active_problem"])
+    assert (view.active, view.active_how) == ("blue", "confirmed")
+    assert "connection refused" in str(view.active_problem)
 
 
 def test_a_link_that_is_not_ours_holds_at_once() -> None:

@@ -162,7 +162,7 @@ class Laws(RuleBasedStateMachine):
     def every_view_can_be_shown(self) -> None:
         state, now = self.world.state, self.world.instant
         for view in (pool_view(state, now), why_view(state, now), ready_view(state, now)):
-            assert view["pool"] == "app"
+            assert view.pool == "app"
 
     @rule()
     def a_restart_changes_no_decision(self) -> None:

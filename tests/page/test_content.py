@@ -4,15 +4,25 @@ from typing import Any
 
 import pytest
 
+from healthguard.views.documents import (
+    ReleasesView,
+    ReleaseView,
+    ResultsView,
+    SwitcherView,
+    UpstreamReleasesView,
+    WhyView,
+)
+from healthguard.views.model import BakeView, KnownBadView, NginxView, PauseView, ProbeView
 from healthguard.web import pool as cards
 from healthguard.web import top
 from healthguard.web.events import listed
 from healthguard.web.judging import level, sentence, way_back
 from healthguard.web.snapshot import CARDS, Snapshots
 from healthguard.web.tree import html
+from tests.support.views import AT, about, last, pool, proposal, result, upstream
 
 from .test_tree import EVIL
-from .views import AT, FakeGuard, pool, result, upstream
+from .views import FakeGuard
 
 DOWN: dict[str, Any] = {"blue": upstream("down", "active"), "green": upstream()}
 BOTH: dict[str, Any] = {"blue": upstream("down", "active"), "green": upstream("down")}
@@ -38,7 +48,7 @@ NOT_READY: dict[str, Any] = {
         (pool(**NOT_READY, standby="stopped"), "good", "blue is active and up."),
         (pool(**BY_HAND), "good", "blue is active and up."),
         (
-            pool(**BY_HAND, phase="holding", hold="mode", upstreams=DOWN, proposal={"to": "green"}),
+            pool(**BY_HAND, phase="holding", hold="mode", upstreams=DOWN, proposal=proposal()),
             "bad",
             "blue is active and DOWN; a switch to green waits for a person.",
         ),
@@ -55,10 +65,10 @@ NOT_READY: dict[str, Any] = {
         (pool(phase="lost", lost="undo failed"), "bad", "LOST: undo failed"),
         (pool(latched=True), "bad", "blue is active and up."),
         (pool(active=None), "bad", "not known which"),
-        (pool(paused={"until": AT, "reason": "x", "by": "m"}), "warn", "blue is active and up."),
+        (pool(paused=PauseView(AT, "x", "m")), "warn", "blue is active and up."),
     ],
 )
-def test_a_pool_in_one_sentence(view: dict[str, Any], grade: str, said: str) -> None:
+def test_a_pool_in_one_sentence(view: WhyView, grade: str, said: str) -> None:
     assert level(view) == grade
     assert said in sentence(view)
 
@@ -97,29 +107,15 @@ def test_no_order_is_advised_that_would_be_refused() -> None:
 
 
 def test_bake_pause_proposal_and_known_bad() -> None:
-    bad = upstream("down", known_bad={"reason": "it failed", "at": AT}, release="1.5")
+    bad = upstream("down", known_bad=KnownBadView("it failed", AT), release="1.5")
     made = html(
         cards.card(
             pool(
                 upstreams={"blue": upstream(role="active"), "green": bad},
-                bake={
-                    "upstream": "blue",
-                    "origin": "green",
-                    "until": AT,
-                    "remaining_ms": 1,
-                    "failed": False,
-                    "forced": True,
-                },
-                paused={"until": AT, "reason": "maintenance", "by": "maria"},
+                bake=BakeView("blue", "green", AT, remaining_ms=1, failed=False, forced=True),
+                paused=PauseView(AT, "maintenance", "maria"),
                 cooldown_until=AT,
-                proposal={
-                    "id": "7",
-                    "from": "blue",
-                    "to": "green",
-                    "opened": AT,
-                    "reason": "blue is down",
-                    "command": "healthguard approve threader --id 7",
-                },
+                proposal=proposal(id="7", command="healthguard approve threader --id 7"),
             ),
             None,
         )
@@ -140,10 +136,9 @@ def test_bake_pause_proposal_and_known_bad() -> None:
 
 
 def test_the_strip_is_told_in_words_too() -> None:
-    view = pool()
-    some = [result(), result("fail", "timeout"), result("inconclusive", "loop")]
-    view["results"]["upstreams"]["blue"]["health"] = some
-    made = html(cards.card(view, None))
+    some = (result(), result("fail", "timeout"), result("inconclusive", "loop"))
+    results = ResultsView({"blue": {"health": some}, "green": {}}, {})
+    made = html(cards.card(pool(results=results), None))
     said = "last 3 results, oldest first: pass, fail timeout, inconclusive loop"
     assert f'role="img" aria-label="{said}"' in made
     assert '<i class="f" title="fail timeout, 1.5ms, 03:00:00 UTC">✕</i>' in made
@@ -153,30 +148,28 @@ def test_nothing_of_others_is_markup() -> None:
     evil = upstream(
         "down",
         release=EVIL,
-        known_bad={"reason": EVIL, "at": EVIL},
-        probes={EVIL: {"health": "down", "passes": 0, "fails": 9, "last": {
-            **result("fail", EVIL), "status": 500, "detail": EVIL}}},
+        known_bad=KnownBadView(EVIL, EVIL),
+        probes={EVIL: ProbeView("down", 0, 9, last("fail", EVIL, status=500, detail=EVIL))},
     )  # fmt: skip
     view = pool(
         EVIL, upstreams={EVIL: evil}, phase="holding", hold=EVIL, hold_evidence=EVIL, active=EVIL,
-        failure=EVIL, remedies={EVIL: EVIL}, by_hand=[EVIL], lost=EVIL, mode=EVIL, **NOT_READY,
-        paused={"until": EVIL, "reason": EVIL, "by": EVIL}, forced=EVIL, active_problem=EVIL,
+        failure=EVIL, remedies={EVIL: EVIL}, by_hand=(EVIL,), lost=EVIL, mode=EVIL, **NOT_READY,
+        paused=PauseView(EVIL, EVIL, EVIL), forced=EVIL, active_problem=EVIL,
     )  # fmt: skip
-    ledger = {"upstreams": {EVIL: {"running": EVIL, "releases": [
-        {"release": EVIL, "status": EVIL, "since": EVIL, "reason": EVIL}]}}}  # fmt: skip
-    guard = FakeGuard()
-    guard.disabled = EVIL
-    guard.switcher = {"config_differs": True, "message": EVIL}
-    about = {**guard.about(), "host": EVIL, "version": EVIL}
+    known = UpstreamReleasesView(EVIL, (ReleaseView(EVIL, EVIL, EVIL, EVIL),))
+    ledger = ReleasesView(EVIL, True, {EVIL: known})
+    switcher = SwitcherView(None, None, config_differs=True, message=EVIL)
+    whose = about(host=EVIL, version=EVIL, disabled=EVIL, switcher=switcher)
+    nginx = NginxView(EVIL, EVIL, config_valid=False, shutting_down=1)
     events = [{"ts": EVIL, "event": EVIL, "pool": EVIL, EVIL: EVIL}, {"event": "paused", "by": EVIL,
               "reason": EVIL}]  # fmt: skip
-    told = top.notes(about, {"state": EVIL, "detail": EVIL, "config_valid": False}, [EVIL])
+    told = top.notes(whose, nginx, [EVIL])
     for part in (
         cards.card(view, ledger),
         cards.row(view),
         top.banner([view], told),
-        top.head(about),
-        top.foot(about, {"state": EVIL, "shutting_down": 1}),
+        top.head(whose),
+        top.foot(whose, nginx),
         listed(events),
     ):
         made = html(part)
@@ -193,9 +186,9 @@ def test_the_banner_leads_to_what_needs_a_person() -> None:
     assert "✓ All is well, 2 pools" in html(top.banner([pool(), pool("b")], []))
     guard = FakeGuard()
     guard.disabled, guard.reload_ok = "", False
-    guard.switcher = {"config_differs": True, "message": "the switcher works with another one"}
-    told = top.notes(guard.about(), {"state": "down", "detail": "no master", "config_valid": False},
-                     ["disk full", "notifier ops fails"])  # fmt: skip
+    guard.switcher = SwitcherView(None, None, True, "the switcher works with another one")
+    nginx = NginxView("down", "no master", config_valid=False, shutting_down=0)
+    told = top.notes(guard.about(), nginx, ["disk full", "notifier ops fails"])
     made = html(top.banner([pool()], told))
     assert "The host needs a person" in made
     for each in (

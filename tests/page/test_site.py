@@ -17,8 +17,9 @@ from healthguard.web import server as web
 from healthguard.web import snapshot, stream
 from healthguard.web.stream import changes
 from tests.support.eventually import eventually_async
+from tests.support.views import pool, upstream
 
-from .views import FakeGuard, pool, upstream
+from .views import FakeGuard
 
 
 class FakeTelemetry:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest_asyncio
 
@@ -11,6 +10,7 @@ from healthguard.core.events import Say
 from healthguard.core.model import Instant
 from healthguard.telemetry import Log, Sink, Systemd, Telemetry
 from healthguard.telemetry.eventlog import EventLog
+from healthguard.views.model import PoolView
 
 from .views import view
 
@@ -22,7 +22,7 @@ class Bench:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.pools: list[dict[str, Any]] = [view()]
+        self.pools: list[PoolView] = [view()]
         self.switcher_differs: bool | None = None
         self._lines = (folder / "lines").open("wb")
         self.log = Log(Sink(self._lines.fileno()), level="debug")
@@ -36,7 +36,7 @@ class Bench:
             wall_ms=lambda: WALL_MS,
         )
 
-    def _views(self) -> Iterable[dict[str, Any]]:
+    def _views(self) -> Iterable[PoolView]:
         return iter(self.pools)
 
     def record(self, event: str, level: str = "info", **fields: object) -> bool:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from healthguard.machine import slices
 from healthguard.telemetry.exposition import Exposition, lines
 from healthguard.telemetry.metrics import FAMILIES, RESULTS, Family, Histogram, Row
 from healthguard.telemetry.probes import ProbeResults
+from healthguard.views.model import BakeView, NginxView, PauseView
+from tests.support import views as made
 
 from .conftest import Bench
 from .views import upstream, view, views
@@ -108,7 +111,7 @@ async def test_a_thousand_endpoints_are_what_one_piece_would_be(bench: Bench) ->
         n for n, (_, _, s) in sliced.items() if s and not n.startswith(("process_", "python_"))
     }
     assert extra == set(whole)
-    assert len(sliced["healthguard_gate_closed"][2]) == 500 * len(bench.pools[0]["gates"])
+    assert len(sliced["healthguard_gate_closed"][2]) == 500 * len(bench.pools[0].gates)
 
 
 def test_what_a_label_holds_cannot_forge_a_line() -> None:
@@ -197,7 +200,7 @@ async def test_a_scrape_that_fails_does_not_spoil_the_next() -> None:
 
 async def test_promtool_has_nothing_to_say(bench: Bench) -> None:
     busy(bench, 2)
-    bench.pools[0]["hold"] = "cooldown"
+    bench.pools[0] = replace(bench.pools[0], hold="cooldown")
     bench.record("switch_completed", **SWITCH)
     assert promtool("metrics", await bench.telemetry.exposition.text()) == b""
 
@@ -239,9 +242,9 @@ SWITCH: dict[str, object] = {
 async def test_the_state_of_a_pool(bench: Bench) -> None:
     bench.telemetry.configure({"threader": {"blue": ["health"], "green": ["health"]}})
     gates = [
-        {"gate": "cooldown", "closed": True, "pending": False, "evidence": "x"},
-        {"gate": "config_invalid", "closed": False, "pending": True, "evidence": "x"},
-        {"gate": "mode", "closed": False, "pending": False, "evidence": "x"},
+        made.gate("cooldown", closed=True),
+        made.gate("config_invalid", pending=True),
+        made.gate("mode"),
     ]
     bench.pools = [
         view(
@@ -250,11 +253,11 @@ async def test_the_state_of_a_pool(bench: Bench) -> None:
             gates=gates,
             rollback_ready=False,
             latched=True,
-            proposal={"id": "threader-7"},
-            paused={"until": "t", "reason": "r", "by": "b"},
-            bake={"upstream": "blue", "remaining_ms": 1500},
+            proposal=made.proposal(),
+            paused=PauseView("t", "r", "b"),
+            bake=BakeView("blue", "green", "t", 1500, failed=False, forced=False),
             upstreams={"blue": upstream("down", fails=4), "green": upstream()},
-            nginx={"state": "running", "config_valid": False, "shutting_down": 3},
+            nginx=NginxView("running", "", config_valid=False, shutting_down=3),
         ),
         view("second"),
     ]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from healthguard.views.model import PauseView
 from healthguard.views.sentences import _TABLE, sentence
 from healthguard.views.status import status_line
 
@@ -184,7 +185,7 @@ def test_the_status_line() -> None:
         " | threader: blue active, green up, ready; last switch 12m ago"
     )
     assert "active not known" in status_line([view(active=None)], LATER)
-    assert "paused" in status_line([view(paused={"until": "", "reason": "", "by": ""})], LATER)
+    assert "paused" in status_line([view(paused=PauseView("", "", ""))], LATER)
     many = status_line(views(500), LATER, "no space")
     assert many.startswith("500 pools, 0 need a look | EVENT LOG NOT WRITTEN | pool0: ")
     assert many.endswith("and 496 more")

@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiohttp import ClientSession
 
 from healthguard.telemetry import exposition
+from healthguard.views.model import PoolView
 from healthguard.web import server as web
 from tests.support.eventually import eventually_async
 
@@ -22,13 +22,13 @@ class FakeGuard:
     """What the page asks of the daemon."""
 
     def __init__(self) -> None:
-        self.views: dict[str, dict[str, Any]] = {"threader": view()}
+        self.views: dict[str, PoolView] = {"threader": view()}
         self.alive = True
 
     def pools(self) -> Iterable[str]:
         return list(self.views)
 
-    def pool(self, name: str) -> dict[str, Any]:
+    def pool(self, name: str) -> PoolView:
         return self.views[name]
 
     def progress(self) -> bool:
