@@ -1,1 +1,1 @@
-"""Files of the package that are made from the command line: completions and manual pages."""
+"""Files that are made from the program: completions, manual pages, the schema of the API."""
