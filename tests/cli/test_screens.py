@@ -117,12 +117,12 @@ async def test_proposals_say_what_why_and_how(cli: Cli, guard: FakeGuard) -> Non
     assert (ended.code, ended.out) == (0, "no proposal is open\n")
     guard.open = [proposal_view(), proposal_view("billing")]
     assert (await cli("proposals")).out.splitlines()[:6] == [
-        "threader: blue -> green, open for 5m, id threader-k3-7",
+        "threader: blue -> green, open for 2h, id threader-k3-7",
         "  why      blue has been failing for 3.0 s: health failed 3 times in a row (refused)",
         "  held by  known_bad, mode",
         "  approve  healthguard approve threader --id threader-k3-7",
         "  reject   healthguard reject threader",
-        "billing: blue -> green, open for 5m, id threader-k3-7",
+        "billing: blue -> green, open for 2h, id threader-k3-7",
     ]
 
 

@@ -92,7 +92,7 @@ def pool_view(name: str) -> WhyView:
 
 def proposal_view(pool: str = "threader") -> ProposalView:
     """An open proposal."""
-    return made.proposal(pool, opened=ago(300.5), evidence=(RESULT,))
+    return made.proposal(pool, opened=ago(2 * 3_600 + 5), evidence=(RESULT,))
 
 
 def releases_view(pool: str = "threader") -> ReleasesView:
