@@ -9,24 +9,9 @@ from healthguard.cli.entry import Verb
 from healthguard.cli.output import part, text
 from healthguard.cli.times import clock, length
 from healthguard.core.codes import Code
+from healthguard.views.events import colour
 
 _DEFAULT_SINCE = "24h"
-
-_KINDS = {
-    "switch_completed": "good",
-    "switch_undone": "bad",
-    "switch_lost": "bad",
-    "bake_failed": "bad",
-    "proposal_opened": "warn",
-    "latched": "bad",
-    "config_rejected": "bad",
-    "order_refused": "warn",
-    "hold_entered": "warn",
-    "would_switch": "warn",
-    "paused": "warn",
-    "link_changed": "warn",
-    "notification_failed": "warn",
-}
 
 # In this order, what is there; what an event has beyond these is in --json.
 _TOLD = (
@@ -95,9 +80,7 @@ def event_line(context: Context, event: Mapping[str, Any]) -> str:
     """One event on one line."""
     name = text(event.get("event"))
     words = [clock(event.get("ts")), f"{text(event.get('pool')):<12}"]
-    bad = name == "release_marked" and event.get("mark") == "bad"
-    kind = "bad" if bad else _KINDS.get(name, "")
-    words.append(context.output.paint(f"{name:<17}", kind))
+    words.append(context.output.paint(f"{name:<17}", colour(event)))
     words.append(details(event))
     return "  ".join(words).rstrip()
 

@@ -9,7 +9,7 @@ from healthguard.notify.levels import FAILING, HOLD, LATCH, NOT_READY, SWITCH
 from healthguard.notify.notice import Notice
 from healthguard.notify.spec import FAILURE, INFO, WARNING
 from healthguard.telemetry.event import scrub
-from healthguard.views.sentences import sentence
+from healthguard.views.events import sentence
 
 Event = Mapping[str, Any]
 LOST = "lost"  # a topic of the level hold: nobody knows what nginx uses

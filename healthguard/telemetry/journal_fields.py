@@ -7,16 +7,6 @@ from healthguard.telemetry.eventlog import encode
 
 _IDS = uuid.UUID("c35bd8a4-3b1e-4d0c-9d0e-7f3a5b1c2e64")
 _PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3}
-_CRITICAL = frozenset({"switch_lost"})
-# Somebody acted, or something changed that people look for: above the usual, no trouble.
-_NOTICE = frozenset(
-    {
-        *("daemon_started", "daemon_stopping", "config_reloaded", "health_changed", "link_changed"),
-        *("switch_started", "switch_completed", "order_received", "proposal_opened"),
-        *("proposal_closed", "paused", "resumed", "acked", "bake_started", "bake_passed"),
-        *("release_marked", "readiness_changed", "would_switch", "hold_left"),
-    }
-)
 
 
 def message_id(event: str) -> str:
@@ -25,12 +15,13 @@ def message_id(event: str) -> str:
 
 
 def priority(level: str, event: str = "") -> int:
-    """The syslog priority: 2 a person must look now, 3 error, 4 warning, 5 notice, 6 info."""
-    if event in _CRITICAL:
+    """The syslog priority: 2 a person must look now, 3 error, 4 warning, 5 notice, 6 info.
+
+    An event is more than a line: somebody acted, or something changed that people look for.
+    """
+    if event == "switch_lost":
         return 2
-    if level == "info" and event in _NOTICE:
-        return 5
-    return _PRIORITY[level]
+    return 5 if event and level == "info" else _PRIORITY[level]
 
 
 def fields(of: Mapping[str, object]) -> dict[str, str]:

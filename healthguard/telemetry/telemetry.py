@@ -17,8 +17,8 @@ from healthguard.telemetry.log import Log
 from healthguard.telemetry.probes import ProbeResults
 from healthguard.telemetry.systemd import Systemd
 from healthguard.telemetry.unheard import Unheard
+from healthguard.views.events import sentence
 from healthguard.views.model import PoolView
-from healthguard.views.sentences import sentence
 from healthguard.views.status import status_line
 
 _SUMMARY_EVERY = 10  # seconds

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, suppress
 from typing import Any, Protocol
 
-from healthguard.views.sentences import sentence
+from healthguard.views.events import colour, sentence
 from healthguard.web.tree import Element, el
 from healthguard.web.words import badge, marked, moment, text
 
@@ -15,23 +15,6 @@ Event = Mapping[str, Any]  # as in the event log
 SHOWN = 20
 _HOUR_MS = 3_600_000
 _LOOK_BACK_MS = (_HOUR_MS, 24 * _HOUR_MS, 7 * 24 * _HOUR_MS)  # a log may be long: not all at once
-_LEVELS = {
-    "switch_completed": "good",
-    "bake_passed": "good",
-    "switch_undone": "bad",
-    "switch_lost": "bad",
-    "bake_failed": "bad",
-    "latched": "bad",
-    "config_rejected": "bad",
-    "notification_failed": "bad",
-    "hold_entered": "warn",
-    "order_refused": "warn",
-    "would_switch": "warn",
-    "proposal_opened": "warn",
-    "paused": "warn",
-    "link_changed": "warn",
-    "bake_started": "warn",
-}
 
 
 class Source(Protocol):
@@ -108,14 +91,9 @@ def listed(events: list[Event]) -> Element:
 
 def _row(event: Event) -> Element:
     name = text(event.get("event"))
-    level = _LEVELS.get(name, "plain")
-    if name == "health_changed":
-        level = {"down": "bad", "up": "good"}.get(str(event.get("to")), "plain")
-    if name == "readiness_changed" and not event.get("ready"):
-        level = "warn"
     return el(
         "li",
         moment(event.get("ts"), "clock"),
-        badge(level, name.replace("_", " ")),
+        badge(colour(event) or "plain", name.replace("_", " ")),
         el("span", marked(text(sentence(event))), class_="told"),
     )

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from healthguard.core.happenings import HAPPENINGS
+from healthguard.views.events import EVENTS, colour, sentence
 from healthguard.views.model import PauseView
-from healthguard.views.sentences import _TABLE, sentence
 from healthguard.views.status import status_line
 
 from .views import upstream, view, views
@@ -157,15 +158,37 @@ def test_a_sentence(event: str, fields: dict[str, Any], expected: str) -> None:
     assert sentence({"event": event, "pool": "threader", **fields}) == f"threader: {expected}"
 
 
-@pytest.mark.parametrize("name", sorted(_TABLE))
+@pytest.mark.parametrize("name", sorted(EVENTS))
 def test_no_sentence_needs_any_field(name: str) -> None:
     assert sentence({"event": name, "pool": ""})
     assert sentence({"event": name, "pool": "threader"}).startswith("threader: ")
 
 
 def test_every_event_is_documented_and_has_a_sentence() -> None:
-    documented = set(re.findall(r"^\| `([a-z_]+)` \|", DOCS.read_text(), re.M))
-    assert documented == set(_TABLE)
+    documented = re.findall(r"^\| `([a-z_]+)` \|", DOCS.read_text(), re.M)
+    assert set(documented) == set(EVENTS) == set(HAPPENINGS)
+    assert len(documented) == len(EVENTS)
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ({"event": "switch_completed"}, "good"),
+        ({"event": "latched"}, "bad"),
+        ({"event": "paused"}, "warn"),
+        ({"event": "resumed"}, ""),
+        ({"event": "of a later version"}, ""),
+        ({"event": "health_changed", "to": "down"}, "bad"),
+        ({"event": "health_changed", "to": "up"}, "good"),
+        ({"event": "health_changed", "to": "unknown"}, ""),
+        ({"event": "readiness_changed", "ready": False}, "warn"),
+        ({"event": "readiness_changed", "ready": True}, ""),
+        ({"event": "release_marked", "mark": "bad"}, "bad"),
+        ({"event": "release_marked", "mark": "good"}, ""),
+    ],
+)
+def test_colours(event: dict[str, object], expected: str) -> None:
+    assert colour(event) == expected
 
 
 def test_the_status_line() -> None:

@@ -1,21 +1,44 @@
-"""One sentence for people per event: what the person on call reads first.
+"""Every event as people meet it: one sentence, the first that the person on call reads, and its
+colour. Its name, level and fields stand in ``core/happenings.py``.
 
 Fields are optional here: a sentence leaves out what an event does not carry.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from healthguard.core.durations import shown
 
 Fields = Mapping[str, Any]
 
 
+class Telling(NamedTuple):
+    """``colour``: good, warn, bad, or "" for what is neither."""
+
+    sentence: Callable[[Fields], str]
+    colour: str = ""
+
+
 def sentence(event: Fields) -> str:
     """``pool: what happened``. An unknown name is shown with its fields."""
-    make = _TABLE.get(str(event["event"]), _unknown)
+    telling = EVENTS.get(str(event["event"]))
+    said = telling.sentence(event) if telling else _unknown(event)
     pool = event.get("pool")
-    return f"{pool}: {make(event)}" if pool else make(event)
+    return f"{pool}: {said}" if pool else said
+
+
+def colour(event: Fields) -> str:
+    """How it stands out in a list: good, warn, bad, or "" if it does not."""
+    match event.get("event"):
+        case "health_changed":
+            return {"down": "bad", "up": "good"}.get(str(event.get("to")), "")
+        case "readiness_changed":
+            return "" if event.get("ready") else "warn"
+        case "release_marked":
+            return "bad" if event.get("mark") == "bad" else ""
+        case name:
+            found = EVENTS.get(str(name))
+            return found.colour if found else ""
 
 
 def _why(event: Fields) -> str:
@@ -244,32 +267,36 @@ def _not_told(event: Fields) -> str:
     return f"NOBODY WAS TOLD by notifier {event.get('notifier')}: {what} given up{_why(event)}"
 
 
-_TABLE: dict[str, Callable[[Fields], str]] = {
-    "daemon_started": lambda e: f"healthguard {e.get('version', '')} started".replace("  ", " "),
-    "daemon_stopping": lambda e: "healthguard stops" + _why(e),
-    "config_reloaded": lambda e: "the configuration was loaded again" + _by(e),
-    "config_rejected": lambda e: "the new configuration was rejected, the old one stays" + _why(e),
-    "health_changed": _health,
-    "switch_started": _switching,
-    "switch_completed": _completed,
-    "switch_undone": _undone,
-    "switch_lost": _lost,
-    "hold_entered": _hold,
-    "hold_left": lambda e: "holds no more, was " + _gate(e),
-    "would_switch": _would,
-    "order_received": lambda e: f"order{_by(e)}: {_order(e)}{_why(e)}",
-    "order_refused": _refused,
-    "proposal_opened": _proposal,
-    "proposal_closed": lambda e: f"no longer asked: {_from(e)} -> {_to(e)}{_why(e)}",
-    "paused": _paused,
-    "resumed": lambda e: f"resumed{_by(e)}{_why(e)}",
-    "latched": _latch,
-    "acked": lambda e: f"acknowledged{_by(e)}{_why(e)}",
-    "bake_started": _bake("begins"),
-    "bake_passed": _bake("passed"),
-    "bake_failed": _bake("FAILED"),
-    "release_marked": _mark,
-    "link_changed": _link,
-    "readiness_changed": _ready,
-    "notification_failed": _not_told,
+EVENTS: Mapping[str, Telling] = {
+    "daemon_started": Telling(
+        lambda e: f"healthguard {e.get('version', '')} started".replace("  ", " ")
+    ),
+    "daemon_stopping": Telling(lambda e: "healthguard stops" + _why(e)),
+    "config_reloaded": Telling(lambda e: "the configuration was loaded again" + _by(e)),
+    "config_rejected": Telling(
+        lambda e: "the new configuration was rejected, the old one stays" + _why(e), "bad"
+    ),
+    "health_changed": Telling(_health),
+    "switch_started": Telling(_switching),
+    "switch_completed": Telling(_completed, "good"),
+    "switch_undone": Telling(_undone, "bad"),
+    "switch_lost": Telling(_lost, "bad"),
+    "hold_entered": Telling(_hold, "warn"),
+    "hold_left": Telling(lambda e: "holds no more, was " + _gate(e)),
+    "would_switch": Telling(_would, "warn"),
+    "order_received": Telling(lambda e: f"order{_by(e)}: {_order(e)}{_why(e)}"),
+    "order_refused": Telling(_refused, "warn"),
+    "proposal_opened": Telling(_proposal, "warn"),
+    "proposal_closed": Telling(lambda e: f"no longer asked: {_from(e)} -> {_to(e)}{_why(e)}"),
+    "paused": Telling(_paused, "warn"),
+    "resumed": Telling(lambda e: f"resumed{_by(e)}{_why(e)}"),
+    "latched": Telling(_latch, "bad"),
+    "acked": Telling(lambda e: f"acknowledged{_by(e)}{_why(e)}"),
+    "bake_started": Telling(_bake("begins"), "warn"),
+    "bake_passed": Telling(_bake("passed"), "good"),
+    "bake_failed": Telling(_bake("FAILED"), "bad"),
+    "release_marked": Telling(_mark),
+    "link_changed": Telling(_link, "warn"),
+    "readiness_changed": Telling(_ready),
+    "notification_failed": Telling(_not_told, "bad"),
 }
