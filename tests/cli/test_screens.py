@@ -76,9 +76,7 @@ async def test_status_and_why_show_an_open_proposal_and_how_to_approve_it(
     guard.changes = {"proposal": proposal_view()}
     for words in (("status",), ("status", "threader"), ("why", "threader")):
         out = (await cli(*words)).out
-        # The age goes on while the commands run, one process after the other.
-        asks = r"PROPOSAL blue -> green waits for a person for 5m( \d+s)?: blue has been failing"
-        assert re.search(asks, out)
+        assert "PROPOSAL blue -> green waits for a person for 2h: blue has been failing" in out
         assert "approve it: healthguard approve threader --id threader-k3-7" in out
     by_hand = out.split("by hand\n")[1].splitlines()
     assert by_hand[0].strip() == "healthguard approve threader --id threader-k3-7"
