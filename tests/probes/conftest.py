@@ -13,6 +13,7 @@ from healthguard.probes import Prober, build
 from healthguard.probes.spec import HttpSpec, Spec
 
 Run = Callable[[Spec], Answer]
+TRIES = 5  # with other tests beside it, a loop may really be late now and then
 
 
 async def check(prober: Prober) -> Answer:
@@ -37,8 +38,16 @@ def runner(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture
 def probe(runner: Any) -> Run:
-    """Build the probe, run it once, give its answer."""
-    return lambda spec: runner(lambda: check(build(spec)))
+    """Build the probe, run it, give its answer: the first that this machine was awake for."""
+
+    def ask(spec: Spec) -> Answer:
+        for _ in range(TRIES):
+            found: Answer = runner(lambda: check(build(spec)))
+            if found.inconclusive != "loop_late":
+                break
+        return found
+
+    return ask
 
 
 def http(port: int, target: str = "/health", **fields: Any) -> HttpSpec:

@@ -224,11 +224,11 @@ def test_a_connection_that_opened_while_we_slept_is_doubtful(runner: Any) -> Non
     assert all(each.inconclusive or each.failure == "timeout" for each in found), found
 
 
-def test_slow_is_only_believed_when_we_were_awake(runner: Any) -> None:
+def test_slow_is_only_believed_when_we_were_awake(runner: Any, probe: Run) -> None:
     expect = Expect(max_latency_us=100_000)
     with serving(late_answer) as late:
         spec = http(late, timeout_ms=3000, expect=expect)
-        awake = runner(lambda: check(build(spec)))
+        awake = probe(spec)
         assert (awake.status, awake.inconclusive) == (200, None)
         assert awake.latency_us > 100_000
         assert runner(blocking(0.6, spec))[0].inconclusive == "loop_late"
