@@ -43,9 +43,9 @@ def host_of(text: str) -> str:
     if re.fullmatch(r"[0-9.]+", text):
         return _ip(text, "IPv4 address")
     if len(text) > 253:
-        raise ValueRefused("has a host that is too long")
+        raise ValueRefused("has a host name longer than 253 characters")
     if not _HOST_NAME.fullmatch(text):
-        raise ValueRefused(f"has no valid host ({text[:64] or 'empty'})")
+        raise ValueRefused(f"has an invalid host name ({text[:64] or 'empty'})")
     return text.lower()
 
 
@@ -53,7 +53,7 @@ def _ip(text: str, what: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError as error:
-        raise ValueRefused(f"has no valid {what} ({text[:64]})") from error
+        raise ValueRefused(f"has an invalid {what} ({text[:64]})") from error
 
 
 def _port(text: str, least: int) -> int:
@@ -76,7 +76,7 @@ class AbsolutePath(ScalarKind):
         if not isinstance(raw, str) or not raw.startswith("/") or not raw.isprintable():
             raise ValueRefused("must be an absolute path")
         if len(raw) > 4096 or not _plain(raw) or raw == "/" or raw.startswith("//"):
-            raise ValueRefused("must be an absolute path without .., // or a / at its end")
+            raise ValueRefused("must be an absolute path without .., // or a trailing /")
         return Path(raw)
 
     def write(self, value: object) -> str:
@@ -97,7 +97,9 @@ class SocketPath(AbsolutePath):
         """See ScalarKind."""
         path = super().convert(raw)
         if len(str(path).encode()) > LONGEST_SOCKET_PATH:
-            raise ValueRefused(f"must be at most {LONGEST_SOCKET_PATH} bytes long, as sockets are")
+            raise ValueRefused(
+                f"must be at most {LONGEST_SOCKET_PATH} bytes long, the limit for unix sockets"
+            )
         return path
 
 
@@ -133,7 +135,7 @@ class HostPort(ScalarKind):
     def _host_port(self, raw: Scalar, least_port: int) -> tuple[str, int]:
         found = _HOST_PORT.fullmatch(raw) if isinstance(raw, str) and raw.isprintable() else None
         if not found:
-            raise ValueRefused(f"must be {self.words}, an IPv6 address in brackets")
+            raise ValueRefused(f"must be {self.words}; write IPv6 addresses in brackets")
         if found[2] is not None and ":" not in found[2]:
             raise ValueRefused("must have an IPv6 address inside the brackets")
         return host_of(found[1] if found[2] is None else found[2]), _port(found[3], least_port)
@@ -175,9 +177,11 @@ class HttpUrl(ScalarKind):
         if len(raw) > 2048:
             raise ValueRefused("must be at most 2048 characters long")
         if "${" in raw:
-            raise ValueRefused("must not contain ${...}: only headers may")
+            raise ValueRefused("must not contain ${...}: variables work only in headers")
         if not re.fullmatch(r"[!-~]+", raw):
-            raise ValueRefused("must be ASCII without spaces: write others as %20 and the like")
+            raise ValueRefused(
+                "must be ASCII without spaces: percent-encode the rest (a space is %20)"
+            )
         if "#" in raw:
             raise ValueRefused("must not have a fragment (#...): it is never sent")
         if raw.startswith("http://unix:"):
@@ -191,7 +195,7 @@ class HttpUrl(ScalarKind):
         path, _, target = raw.removeprefix("http://unix:").partition(":")
         if target and not target.startswith("/"):
             raise ValueRefused(
-                "must continue with a path after the socket: http://unix:/run/app.sock:/"
+                "must have a path after the socket, such as http://unix:/run/app.sock:/healthz"
             )
         address = Address("localhost", 0, str(SocketPath().convert(path)))
         return Url(raw, address, target or "/", tls=False)
@@ -210,7 +214,7 @@ class HttpUrl(ScalarKind):
         tls = parts.scheme == "https"
         found = re.fullmatch(r"(?:\[[^\[\]]*\]|[^\[\]:]*)(?::([0-9]*))?", parts.netloc)
         if not found:
-            raise ValueRefused("must have a host and a port, an IPv6 address in brackets")
+            raise ValueRefused("must have a host and a port; write IPv6 addresses in brackets")
         if "[" in parts.netloc and ":" not in host:
             raise ValueRefused("must have an IPv6 address inside the brackets")
         port = (443 if tls else 80) if found[1] is None else _port(found[1], 1)
@@ -239,7 +243,7 @@ class ColourFile(ScalarKind):
             raise ValueRefused(f"must be {self.words}")
         if posixpath.basename(raw).startswith("."):
             raise ValueRefused(
-                "must not begin with a dot: such names are healthguard's own, for a moment"
+                "must not begin with a dot: healthguard uses such names for temporary files"
             )
         return raw
 

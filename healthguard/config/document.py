@@ -108,7 +108,7 @@ class _Reader:
         for event in events:
             self._take(event)
         if self._root is None or self._root.value is None:
-            raise self._report.end("is empty: it must have at least pools", 1)
+            raise self._report.end("is empty: it needs at least pools", 1)
         return self._root
 
     def _take(self, event: Any) -> None:
@@ -125,11 +125,11 @@ class _Reader:
             case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
                 self._close()
             case yaml.DocumentStartEvent() if self._root is not None:
-                raise self._report.end("holds more than one YAML document", line)
+                raise self._report.end("has more than one YAML document", line)
 
     def _refuse_tag(self, event: Any, line: int) -> None:
         if event.tag is not None and event.tag != "!":
-            raise self._report.end("tags (!...) are not supported", line)
+            raise self._report.end("YAML tags (!...) are not supported", line)
 
     def _anchor(self, name: str | None, line: int) -> Node:
         if name is not None and name in self._anchors:
@@ -176,7 +176,7 @@ class _Reader:
         top = self._stack[-1]
         top.node.size += node.size
         if top.node.size > MOST_NODES:
-            raise self._report.end(f"holds more than {MOST_NODES} values", line)
+            raise self._report.end(f"has more than {MOST_NODES} values", line)
         if isinstance(top.node.value, list):
             top.items.append(node)
             return
@@ -190,7 +190,7 @@ class _Reader:
         if first is None:
             top.entries[key] = Entry(top.key_line, node)
             return
-        message = f"is given twice, first on line {first.line}"
+        message = f"is set twice: remove this one or the one on line {first.line}"
         self._report.add(join(top.path, key), message, top.key_line)
 
     @staticmethod

@@ -26,7 +26,9 @@ def resolve_env(text: str, environ: Mapping[str, str] | None = None) -> str:
         if not value:
             raise UnresolvedVariable(f"the environment variable {found[1]} is not set")
         if not value.isprintable():
-            raise UnresolvedVariable(f"the environment variable {found[1]} has control characters")
+            raise UnresolvedVariable(
+                f"the environment variable {found[1]} contains control characters"
+            )
         return value
 
     return REFERENCE.sub(value_of, text)
@@ -54,9 +56,9 @@ class HeaderValue(ScalarKind):
         if not isinstance(raw, str):
             raise ValueRefused("must be text (write it in quotes)")
         if not raw.isprintable() or not raw.isascii() or len(raw) > 4096 or raw != raw.strip():
-            raise ValueRefused("must be one line of ASCII text, without spaces around it")
+            raise ValueRefused("must be one line of ASCII text without leading or trailing spaces")
         if "${" in REFERENCE.sub("", raw):
-            raise ValueRefused("has a ${ that is not ${NAME} of an environment variable")
+            raise ValueRefused("has a ${ without a variable: write ${NAME}")
         return raw
 
     def schema(self) -> Schema:

@@ -69,7 +69,7 @@ class Text(ScalarKind):
             hint = "" if raw is None or self._pattern else f" (write it in quotes: '{raw}')"
             raise ValueRefused(f"must be {self.words}{hint}")
         if not raw or not raw.isprintable():
-            raise ValueRefused(f"must be {self.words}, not empty and without control characters")
+            raise ValueRefused(f"must be {self.words}: not empty, no control characters")
         if len(raw) > self._longest:
             raise ValueRefused(f"must be at most {self._longest} characters long")
         if self._pattern and not re.fullmatch(self._pattern, raw):
@@ -229,7 +229,7 @@ class StatusRange(ScalarKind):
         if not 200 <= low <= 599 or not 200 <= high <= 599:
             raise ValueRefused("must be from 200 to 599")
         if low > high:
-            raise ValueRefused("must begin with the lower status")
+            raise ValueRefused("must have the lower status first")
         return low, high
 
     def write(self, value: tuple[int, int]) -> str:
@@ -274,7 +274,7 @@ class Regex(ScalarKind):
         try:
             re.compile(raw)
         except (re.error, RecursionError, OverflowError) as error:
-            raise ValueRefused(f"is not a regular expression: {error}") from error
+            raise ValueRefused(f"is not a valid regular expression: {error}") from error
         return raw
 
     def schema(self) -> Schema:

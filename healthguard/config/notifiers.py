@@ -19,7 +19,7 @@ _FILE = "_file"
 class FromEnvironment(ScalarKind):
     """A secret that is in the environment: nothing but ``${NAME}``, never the secret itself."""
 
-    words = "${NAME} of an environment variable: a secret is never in this file"
+    words = "an environment variable written as ${NAME}, never the secret itself"
 
     def convert(self, raw: Scalar) -> str:
         """See ScalarKind. The value is not quoted in the message: it may be a secret."""
@@ -40,15 +40,19 @@ _REGION = Field("region", Choice("us", "eu"), "Where the account is.", "us")
 _LEVELS = Field(
     "levels",
     ListOf(Choice(*LEVELS)),
-    "What it is told. Default: everything; for pagerduty and opsgenie all but failing and "
+    "Which messages it gets. Default: all; for pagerduty and opsgenie all but failing and "
     "not_ready.",
 )
 
 
 def _secret(key: str, what: str) -> tuple[Field, Field]:
     return (
-        Field(f"{key}{_FILE}", AbsolutePath(), f"A file that holds {what}, read at each use."),
-        Field(key, FromEnvironment(), f"Instead of {key}{_FILE}: ${{NAME}} of the environment."),
+        Field(f"{key}{_FILE}", AbsolutePath(), f"File with {what}, read at every use."),
+        Field(
+            key,
+            FromEnvironment(),
+            f"Instead of {key}{_FILE}: ${{NAME}}, an environment variable of the daemon.",
+        ),
     )
 
 
@@ -65,14 +69,14 @@ NOTIFIER = OneOf(
     ),
     opsgenie=_kind(
         "opsgenie",
-        "Opsgenie alerts, closed when the trouble ends.",
+        "Opsgenie alerts, closed when the problem is over.",
         *_secret("api_key", "the API key of an API integration"),
         _REGION,
-        Field("team", Text("the name of a team", r"[^#,]+", 100), "Who is to respond."),
+        Field("team", Text("the name of a team", r"[^#,]+", 100), "The team that responds."),
     ),
     pagerduty=_kind(
         "pagerduty",
-        "PagerDuty incidents, resolved when the trouble ends.",
+        "PagerDuty incidents, resolved when the problem is over.",
         *_secret("routing_key", "the integration key of an Events API v2 integration"),
         _REGION,
     ),
@@ -84,20 +88,20 @@ NOTIFIER = OneOf(
         Field(
             "tls",
             Choice("starttls", "tls", "none"),
-            "none is for a mail server on this host: then nothing is secret on the way.",
+            "none sends in clear text: only for a mail server on this host.",
             "starttls",
         ),
         Field("from", _ADDRESS, "The sender.", REQUIRED),
-        Field("to", ListOf(_ADDRESS), "Who gets it.", REQUIRED),
-        Field("user", Text(), "To log in with. Without it nobody logs in."),
+        Field("to", ListOf(_ADDRESS), "The recipients.", REQUIRED),
+        Field("user", Text(), "The login name. Without it, mail is sent without a login."),
         *_secret("password", "the password"),
     ),
     webhook=_kind(
         "webhook",
         "A signed JSON document, by POST.",
-        Field("url", HttpUrl(), "Where to, when it holds no secret."),
-        Field("url_file", AbsolutePath(), "A file that holds the URL, when it does."),
-        *_secret("secret", "the key of the signature (HMAC-SHA256)"),
+        Field("url", HttpUrl(), "The target, if the URL contains no secret."),
+        Field("url_file", AbsolutePath(), "File with the URL, if it contains a secret."),
+        *_secret("secret", "the signing key (HMAC-SHA256)"),
         Field("ca_file", AbsolutePath(), "Trust only the certificates in this PEM file."),
     ),
 )
@@ -124,10 +128,13 @@ def check(notifiers: Any, pools: Any, report: Report) -> None:
         names = pool.full["notify"]
         for number, each in enumerate(names if known(names) else ()):
             if each not in notifiers:
-                there = ", ".join(notifiers) or "there are none"
-                pool.add(f"notify[{number}]", f"{each} is not one of the notifiers ({there})")
+                there = ", ".join(notifiers) or "none"
+                pool.add(
+                    f"notify[{number}]",
+                    f"{each} is not a configured notifier (configured: {there})",
+                )
             elif each in names[:number]:
-                pool.add(f"notify[{number}]", f"{each} is named twice")
+                pool.add(f"notify[{number}]", f"{each} is listed twice")
 
 
 def _check_one(path: str, kind: str, values: Values, report: Report) -> None:

@@ -79,9 +79,9 @@ def _health(pool: PoolValues) -> None:
         return
     fails, of = window["fails"], window["of"]
     if fails > of:
-        pool.add("health.window.fails", f"can never be reached: only {of} results are looked at")
+        pool.add("health.window.fails", f"can never be reached: the window has only {of} results")
     elif known(fall) and fails < fall:
-        pool.add("health.fall", f"can never be reached: {fails} fails in the window come first")
+        pool.add("health.fall", f"has no effect: health.window.fails ({fails}) is reached first")
 
 
 def _bake(pool: PoolValues) -> None:
@@ -116,7 +116,7 @@ def _target(pool: PoolValues) -> None:
     if standby == "stopped":
         for key in ("stable", "rollback.standby_passes"):
             if pool.says(key):
-                pool.add(key, "has no meaning with standby: stopped")
+                pool.add(key, "has no effect with standby: stopped")
 
 
 def _upstreams(pool: PoolValues) -> Iterator[tuple[str, Values]]:
@@ -143,11 +143,11 @@ def _files(pool: PoolValues) -> None:
             continue
         file, place = colour_path(link, upstream["config"]), f"upstreams.{name}.config"
         if file.parent != link.parent:
-            pool.add(place, f"must lie in the link's folder ({link.parent})")
+            pool.add(place, f"must be in the link's folder ({link.parent})")
         elif file == link:
             pool.add(place, "is the link itself")
         elif file in owners:
-            pool.add(place, f"is also the file of {owners[file]}")
+            pool.add(place, f"is already the file of {owners[file]}: each upstream needs its own")
         owners.setdefault(file, name)
 
 
@@ -162,7 +162,7 @@ def _dependencies(pool: PoolValues) -> None:
     for number, probe in enumerate(probes):
         place = f"dependencies[{number}]"
         if "name" not in probe:
-            pool.add(f"{place}.name", "is missing: a dependency is spoken of by its name")
+            pool.add(f"{place}.name", "is missing: every dependency needs a name")
         elif known(probe["name"]):
             if probe["name"] in names:
                 pool.add(f"{place}.name", f"{probe['name']} is used twice in this pool")
@@ -181,7 +181,7 @@ def _release(pool: PoolValues) -> None:
         for probe in upstream["probes"]
     ]
     if probes and not any("http" in probe for probe in probes):
-        pool.add("release", "can never be read: there is no http probe")
+        pool.add("release", "has no effect: no upstream has an http probe")
 
 
 def _upstream(pool: PoolValues, name: str, upstream: Values) -> None:
@@ -190,7 +190,7 @@ def _upstream(pool: PoolValues, name: str, upstream: Values) -> None:
         return
     if known(require) and require > len(probes):
         count = f"only {len(probes)} probe{'s' if len(probes) > 1 else ''}"
-        pool.add(f"upstreams.{name}.require", f"can never be reached: there is {count}")
+        pool.add(f"upstreams.{name}.require", f"can never be reached: the upstream has {count}")
     names: set[str] = set()
     for number, probe in enumerate(probes):
         place = f"upstreams.{name}.probes[{number}]"
@@ -207,7 +207,7 @@ def _probe(pool: PoolValues, probe: Values, place: str) -> None:
     timeout = probe.get("timeout", health["timeout"] if known(health) else None)
     latency: Any = expect.get("max_latency") if known(expect) else None
     if known(timeout, latency) and latency >= timeout:
-        message = f"can never be exceeded: the probe ends after {written(timeout)}"
+        message = f"has no effect: the probe times out after {written(timeout)}"
         pool.add(f"{place}.expect.max_latency", message)
     if "http" in probe:
         _http(pool, probe, expect if known(expect) else {}, place)
@@ -221,17 +221,17 @@ def _http(pool: PoolValues, probe: Values, expect: Values, place: str) -> None:
     if known(url) and not url.tls:
         for key in ("ca_file", "verify"):
             if key in probe:
-                pool.add(f"{place}.{key}", "has a meaning only with https")
+                pool.add(f"{place}.{key}", "works only with https")
     elif known(url, probe.get("ca_file")) and probe.get("verify") is False:
-        pool.add(f"{place}.ca_file", "has no meaning with verify: false")
+        pool.add(f"{place}.ca_file", "has no effect with verify: false")
     if probe.get("method") == "HEAD":
         for key in ("body", "json"):
             if key in expect:
-                pool.add(f"{place}.expect.{key}", "can never be found: HEAD has no body")
+                pool.add(f"{place}.expect.{key}", "can never match: an answer to HEAD has no body")
     for key in probe.get("headers") or {} if known(probe.get("headers")) else {}:
         if key.lower() in _OURS:
-            use = ": use host" if key.lower() == "host" else ""
-            pool.add(f"{place}.headers.{key}", f"is set by healthguard itself{use}")
+            use = ": use the key host" if key.lower() == "host" else ": remove it"
+            pool.add(f"{place}.headers.{key}", f"is set by healthguard{use}")
 
 
 def _identity(probe: Values) -> tuple[object, ...] | None:
@@ -277,13 +277,13 @@ def check_all(pools: list[PoolValues]) -> None:
         if known(link):
             owner = links.setdefault(link, pool.name)
             if owner != pool.name:
-                pool.add("link", f"is also the link of pool {owner}")
+                pool.add("link", f"is already the link of pool {owner}")
             else:
                 _foreign_files(pool, link, files)
         if known(confirm) and known(confirm["url"]):
             owner = markers.setdefault(confirm["url"].url, pool.name)
             if owner != pool.name:
-                pool.add("confirm.url", f"is also the confirm.url of pool {owner}")
+                pool.add("confirm.url", f"is already the confirm.url of pool {owner}")
 
 
 def _foreign_files(pool: PoolValues, link: Path, files: dict[Path, str]) -> None:
@@ -291,7 +291,7 @@ def _foreign_files(pool: PoolValues, link: Path, files: dict[Path, str]) -> None
         if known(upstream["config"]):
             owner = files.setdefault(colour_path(link, upstream["config"]), pool.name)
             if owner != pool.name:
-                pool.add(f"upstreams.{name}.config", f"is also a file of pool {owner}")
+                pool.add(f"upstreams.{name}.config", f"is already a file of pool {owner}")
 
 
 def check_paths(nginx: Values, daemon: Values, report: Report) -> None:
@@ -306,4 +306,4 @@ def check_paths(nginx: Values, daemon: Values, report: Report) -> None:
         if isinstance(path, Path):
             owner = owners.setdefault(path, place)
             if owner != place:
-                report.add(place, f"is also {owner}")
+                report.add(place, f"is the same path as {owner}")

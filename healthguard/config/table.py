@@ -57,8 +57,8 @@ NGINX = Section(
     Field(
         "reload",
         Either(Choice("auto", "systemctl", "signal"), ListOf(TEXT)),
-        "How nginx is told to reload. auto: systemctl under systemd, else a signal to the proven "
-        "master. A list is a command with its arguments, run without a shell.",
+        "How to reload nginx. auto: systemctl under systemd, else a signal to the verified master. "
+        "A list is a command with its arguments, run without a shell.",
     ),
     Field(
         "switcher",
@@ -71,37 +71,39 @@ NGINX = Section(
     Field(
         "confirm_timeout",
         Duration("100ms", "5m"),
-        "How long to wait for proof that nginx uses what the link names after a reload.",
+        "How long to wait after a reload for proof that nginx uses the upstream that the link "
+        "names.",
     ),
     data=NginxSettings,
 )
 
 DAEMON = Section(
-    Field("state_dir", AbsolutePath(), "What must survive a restart."),
+    Field("state_dir", AbsolutePath(), "Folder for what must survive a restart."),
     Field(
         "event_log",
         AbsolutePath(),
-        "One JSON object per line for everything that happened.",
+        "The event log: one JSON object per line.",
     ),
     Field(
         "control_socket",
         SocketPath(),
-        "Where the command line talks to the daemon.",
+        "The socket that the command line uses to reach the daemon.",
     ),
     Field(
         "control_groups",
         ListOf(Text("the name of a group", r"[A-Za-z0-9_][A-Za-z0-9_.-]*\$?", 64), least=0),
-        "Members may change things, beside root and the daemon's own user.",
+        "Their members may give orders, like root and the daemon's own user.",
     ),
     Field(
         "http",
         Nullable(Listen()),
-        "Metrics, page, /-/healthy and /-/ready. null turns it off; port 0 takes a free one.",
+        "Address of metrics, page, /-/healthy and /-/ready. null turns it off; port 0 picks a free "
+        "one.",
     ),
     Field(
         "log",
         Section(
-            Field("level", Choice("debug", "info", "warning", "error"), "The least told."),
+            Field("level", Choice("debug", "info", "warning", "error"), "The lowest level to log."),
             Field(
                 "format",
                 Choice("auto", "journal", "text", "json"),
@@ -115,7 +117,7 @@ DAEMON = Section(
 )
 
 JSON_PATH = Text("a dotted path", r"[^.]+(\.[^.]+)*", 256)
-_MAX_LATENCY = Field("max_latency", Duration("1ms", "1h"), "A slower answer is a fail (slow).")
+_MAX_LATENCY = Field("max_latency", Duration("1ms", "1h"), "A slower answer fails (slow).")
 
 EXPECT = Section(
     Field(
@@ -132,7 +134,7 @@ EXPECT = Section(
     Field(
         "json",
         MapOf(JSON_PATH, Anything(), most=64),
-        "Fields of the JSON body, by dotted path, and what each must equal.",
+        "Fields of the JSON body, by dotted path, and the value each must have.",
     ),
     Field("header", MapOf(TOKEN, TEXT, most=64), "Answer headers and their exact values."),
     _MAX_LATENCY,
@@ -140,7 +142,7 @@ EXPECT = Section(
 
 _PROBE_NAME = Field("name", NAME, "Its name in metrics and events. Default: http, http-2, tcp, ...")
 _PROBE_TIMEOUT = Field(
-    "timeout", Duration("10ms", "5m"), "This probe's own. Default: health.timeout."
+    "timeout", Duration("10ms", "5m"), "This probe's timeout. Default: health.timeout."
 )
 _EXPECT_LATENCY = Field("expect", Section(_MAX_LATENCY), "What a good answer looks like.")
 
@@ -157,7 +159,7 @@ PROBE = OneOf(
         ),
         Field(
             "host",
-            Text("a host, perhaps with a port", r"[A-Za-z0-9._:\[\]-]+", 255),
+            Text("a host, with or without a port", r"[A-Za-z0-9._:\[\]-]+", 255),
             "The Host header. Default: from the URL.",
         ),
         Field(
@@ -192,7 +194,7 @@ PROBE = OneOf(
 
 UPSTREAM = Section(
     Field("config", ColourFile(), "Its nginx file, in the link's folder.", REQUIRED),
-    Field("probes", ListOf(PROBE), "What is checked, at least one.", REQUIRED),
+    Field("probes", ListOf(PROBE), "Its probes, at least one.", REQUIRED),
     Field(
         "require",
         AllOrCount(1, 64),
@@ -202,30 +204,30 @@ UPSTREAM = Section(
 )
 
 HEALTH = Section(
-    Field("interval", Duration("10ms", "1h"), "Between starts of one probe."),
+    Field("interval", Duration("10ms", "1h"), "Time between two starts of a probe."),
     Field(
         "fast_interval",
         Duration("10ms", "1h"),
-        "While a result is changing, in a bake, and for an active upstream that is down. The "
-        "default is never more than interval.",
+        "Interval while a result is changing, in a bake, and for an active upstream that is down. "
+        "The default is never longer than interval.",
     ),
-    Field("down_interval", Duration("10ms", "1h"), "For a standby that is down."),
+    Field("down_interval", Duration("10ms", "1h"), "Interval for a standby that is down."),
     Field(
         "timeout",
         Duration("10ms", "5m"),
-        "A probe that is not done by then fails.",
+        "A probe that takes longer fails.",
         default_of(HttpSpec, "timeout_ms"),
     ),
-    Field("jitter", Percent(50), "How much each interval varies at random.", 0.05),
+    Field("jitter", Percent(50), "Random variation of each interval.", 0.05),
     Field("fall", Integer(1, 100), "Consecutive fails to go down."),
     Field("rise", Integer(1, 100), "Consecutive passes to go up."),
     Field(
         "window",
         Section(
-            Field("fails", Integer(1, 1000), "So many fails ...", REQUIRED),
-            Field("of", Integer(2, 1000), "... among so many last results.", REQUIRED),
+            Field("fails", Integer(1, 1000), "This many fails ...", REQUIRED),
+            Field("of", Integer(2, 1000), "... among this many latest results.", REQUIRED),
         ),
-        "Goes down without being consecutive. Off unless given.",
+        "Takes an upstream down although its fails are not consecutive. Off unless set.",
     ),
     data=HealthPolicy,
 )
@@ -234,37 +236,45 @@ ROLLBACK = Section(
     Field(
         "min_down",
         Duration("0s", "1h"),
-        "No automatic switch sooner than this after the first fail of the run.",
+        "How long a run of fails must last before an automatic switch.",
     ),
-    Field("cooldown", Duration("0s", "24h"), "Between automatic switches."),
+    Field("cooldown", Duration("0s", "24h"), "Least time between automatic switches."),
     Field(
         "budget",
         Section(
-            Field("switches", Integer(1, 100), "So many automatic switches ..."),
-            Field("per", Duration("1s", "24h"), "... in so long; after that the pool latches."),
+            Field("switches", Integer(1, 100), "This many automatic switches ..."),
+            Field("per", Duration("1s", "24h"), "... in this time; after that the pool latches."),
         ),
-        "How many automatic switches.",
+        "The limit on automatic switches.",
         {},
     ),
-    Field("daily_budget", Integer(1, 1000), "Automatic switches in 24 hours."),
-    Field("standby_passes", Integer(1, 100), "Fresh passes the standby needs."),
+    Field("daily_budget", Integer(1, 1000), "Automatic switches allowed in 24 hours."),
+    Field(
+        "standby_passes",
+        Integer(1, 100),
+        "Fresh passes the standby needs before an automatic switch.",
+    ),
     Field(
         "start_grace",
         Duration("0s", "24h"),
-        "After the host's boot an active that has not been up yet is not left before this.",
+        "After the host boots, an active upstream gets this long to come up for the first time.",
     ),
     data=RollbackPolicy,
 )
 
 BAKE = Section(
-    Field("for", Duration("100ms", "24h"), "How long."),
-    Field("fall", Integer(1, 100), "As health.fall; the default is never more than that."),
+    Field("for", Duration("100ms", "24h"), "Length of the bake."),
+    Field(
+        "fall",
+        Integer(1, 100),
+        "Like health.fall, in the bake; the default is never more than that.",
+    ),
     Field(
         "min_down",
         Duration("0s", "1h"),
-        "As rollback.min_down; the default is never more than that.",
+        "Like rollback.min_down, in the bake; the default is never more than that.",
     ),
-    Field("max_latency", Duration("1ms", "1h"), "A slower answer is a fail, in the bake only."),
+    Field("max_latency", Duration("1ms", "1h"), "A slower answer fails, in the bake only."),
     data=BakePolicy,
 )
 
@@ -272,7 +282,7 @@ CONFIRM = Section(
     Field(
         "url",
         HttpUrl(plain_only=True),
-        "Answered by nginx itself; the body is the name of the upstream its workers use.",
+        "nginx itself answers here; the body is the name of the upstream its workers use.",
         REQUIRED,
     )
 )
@@ -294,19 +304,20 @@ _POOL_FIELDS = (
                 Field("steady", _MODE, "At any other time.", default_of(Policy, "mode_steady")),
             ),
         ),
-        "auto acts; propose asks a person; observe only says what it would have done.",
+        "auto switches; propose waits for a person's approval; observe only reports what it would "
+        "have done.",
         default_of(Policy, "mode_steady"),
     ),
-    Field("stable", NAME, "The upstream vouched for as the place to go back to."),
+    Field("stable", NAME, "The upstream you vouch for as the rollback target."),
     Field(
         "standby",
         Choice("warm", "stopped"),
-        "stopped: the standby is shut down by design, so there is nothing to go back to.",
+        "stopped: the standby is shut down on purpose, so there is no automatic switch.",
         default_of(Policy, "standby"),
     ),
     Field("health", HEALTH, "Timers and thresholds of the probes.", {}),
     Field("rollback", ROLLBACK, "When and how often an automatic switch may happen.", {}),
-    Field("bake", BAKE, "Probation after a switch by a person, a deploy or a third hand.", {}),
+    Field("bake", BAKE, "Probation after a switch by a person, a deploy or another program.", {}),
     Field("release", RELEASE, "Where a probe's answer names the running release."),
     Field(
         "dependencies",
@@ -314,8 +325,8 @@ _POOL_FIELDS = (
         "Probes of what all upstreams need: they can only veto an automatic switch.",
         (),
     ),
-    Field("confirm", CONFIRM, "How it is proven which upstream nginx uses. Recommended."),
-    Field("notify", ListOf(NAME, least=0), "Names of the notifiers that are told.", ()),
+    Field("confirm", CONFIRM, "How to prove which upstream nginx uses. Recommended."),
+    Field("notify", ListOf(NAME, least=0), "Names of the notifiers that get its messages.", ()),
 )
 
 POOL = Section(
@@ -334,7 +345,9 @@ DEFAULTS = Section(*_POOL_FIELDS)
 ROOT = Section(
     Field("nginx", NGINX, "The nginx of this host.", {}),
     Field("daemon", DAEMON, "The daemon itself.", {}),
-    Field("defaults", DEFAULTS, "Any key of a pool but link and upstreams, for all pools."),
+    Field(
+        "defaults", DEFAULTS, "Defaults for all pools: any key of a pool except link and upstreams."
+    ),
     Field(
         "pools",
         MapOf(NAME, POOL, least=1, few="must have at least one pool"),
@@ -344,7 +357,7 @@ ROOT = Section(
     Field(
         "notifiers",
         MapOf(NAME, NOTIFIER, least=0, most=64),
-        "Who can be told, by name; see docs/notifications.md.",
+        "Where messages can be sent, by name; see docs/notifications.md.",
         {},
     ),
 )

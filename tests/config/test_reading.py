@@ -200,7 +200,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     assert refusal(missing) == f"{missing}: cannot be read: No such file or directory"
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    assert refusal(fifo) == f"{fifo}: is not a file"
+    assert refusal(fifo) == f"{fifo}: is not a regular file"
     assert refusal(tmp_path) == f"{tmp_path}: cannot be read: Is a directory"
     latin = tmp_path / "latin.yaml"
     latin.write_bytes(b"pools:\n  caf\xe9: {}\n")
