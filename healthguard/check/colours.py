@@ -32,7 +32,9 @@ def check_colours(nginx: NginxSettings, pool: PoolFiles) -> Iterator[CheckResult
     """Findings about one pool's colour files and where nginx includes them."""
     missing = [path for path in pool.upstreams.values() if conf.read_text(path) is None]
     for path in missing:
-        yield CheckResult(ERROR, pool.pool, "colour_file", f"{path} cannot be read", "create it")
+        yield CheckResult(
+            ERROR, pool.pool, "colour_file", f"the colour file {path} cannot be read", "create it"
+        )
     listing = conf.walk(nginx.config, [pool.link], pool.upstreams.values())
     yield from _included(nginx, pool, listing)
     if not missing:
@@ -48,8 +50,8 @@ def _included(
             ERROR,
             pool.pool,
             "link_not_included",
-            f"nothing in {nginx.config} includes {pool.link}: moving it would change nothing",
-            f"include {pool.link}; in the http block",
+            f"nothing in {nginx.config} includes {pool.link}, so a switch would have no effect",
+            f"add to the http block: include {pool.link};",
         )
     colours = {os.path.normpath(path): name for name, path in pool.upstreams.items()}
     for pattern, found in listing.patterns:
@@ -59,7 +61,8 @@ def _included(
                 ERROR,
                 pool.pool,
                 "colour_included",
-                f"include {pattern} also loads the file of {' and '.join(both)}, past the link",
+                f"include {pattern} also loads the file of {' and '.join(both)} directly, past the "
+                f"link",
                 f"include only the link: include {pool.link};",
             )
 
@@ -73,9 +76,9 @@ def _fit(pool: PoolFiles) -> Iterator[CheckResult]:
             ERROR,
             pool.pool,
             "upstream_names",
-            f"the colour files define different upstream names ({each}): after a switch nginx "
-            "would refuse its configuration, or take the name for a host name",
-            f"give the upstream block one name in all files, such as {pool.pool}",
+            f"the colour files define different upstream names ({each}). After a switch nginx "
+            f"would refuse its configuration or look the name up in DNS",
+            f"use one upstream name in all colour files, such as {pool.pool}",
         )
     said: dict[tuple[tuple[str, ...], ...], str] = {}
     for name, path in pool.upstreams.items():
@@ -86,7 +89,8 @@ def _fit(pool: PoolFiles) -> Iterator[CheckResult]:
                 ERROR,
                 pool.pool,
                 "same_content",
-                f"the files of {twin} and {name} say the same: a switch would change nothing",
+                f"the colour files of {twin} and {name} have the same content, so a switch would "
+                f"have no effect",
                 f"correct {path}",
             )
 
@@ -101,17 +105,26 @@ def _used(pool: PoolFiles, listing: conf.Listing) -> Iterator[CheckResult]:
         message = f"nginx sends traffic to upstream {_listed(tuple(sorted(names & used)))}"
         yield CheckResult(OK, pool.pool, "upstream_used", message)
     elif any("$" in target for target in passes):
-        message = f"upstream {_listed(tuple(sorted(names)))} is used, if at all, through a variable"
-        yield CheckResult(WARNING, pool.pool, "upstream_used", message, "see to it that it is")
+        message = (
+            f"cannot tell whether nginx uses upstream {_listed(tuple(sorted(names)))}: proxy_pass "
+            f"has a variable"
+        )
+        yield CheckResult(
+            WARNING,
+            pool.pool,
+            "upstream_used",
+            message,
+            "make sure the variable can have that value",
+        )
     else:
-        others = f"; what is used is {_listed(tuple(sorted(used)))}" if used else ""
+        others = f" (it uses {_listed(tuple(sorted(used)))})" if used else ""
         yield CheckResult(
             ERROR,
             pool.pool,
             "upstream_used",
-            f"nothing sends traffic to upstream {_listed(tuple(sorted(names)))}{others}: a switch "
-            "would change nothing",
-            f"proxy_pass http://{min(names)}; in the site",
+            f"nginx sends no traffic to upstream {_listed(tuple(sorted(names)))}{others}, so a "
+            f"switch would have no effect",
+            f"write into the site: proxy_pass http://{min(names)};",
         )
 
 

@@ -58,10 +58,10 @@ def sentence(pool: PoolConfig) -> str:
     interval, fast = written(health.interval_ms), written(health.fast_interval_ms)
     timeout = written(longest_timeout(pool))
     return (
-        f"worst case from fault to decision: {shown(steady.refused)} for an upstream that is "
-        f"killed (interval {interval} with jitter {pool.jitter * 100:g}% both ways + the longer "
-        f"of {health.fall - 1} x fast_interval {fast} and min_down {min_down}), "
+        f"worst case from fault to decision: {shown(steady.refused)} if the upstream is killed "
+        f"(interval {interval} with jitter {pool.jitter * 100:g}% both ways + the longer of "
+        f"{health.fall - 1} x fast_interval {fast} and min_down {min_down}), "
         f"{shown(steady.hangs)} "
-        f"for one that hangs (+ timeout {timeout}, and a repetition takes at least that long); "
-        f"in a bake {shown(bake.refused)} and {shown(bake.hangs)}; nginx's reload comes on top"
+        f"if it hangs (+ timeout {timeout}, and each retry takes at least that long); in a bake "
+        f"{shown(bake.refused)} and {shown(bake.hangs)}. The reload of nginx comes on top"
     )

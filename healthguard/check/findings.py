@@ -29,7 +29,7 @@ def render(findings: Iterable[CheckResult], width: int = 100) -> str:
     lines = [line for finding in findings for line in _lines(finding, width)]
     errors, warnings = _count(findings, ERROR), _count(findings, WARNING)
     summary = f"{_many(errors, 'error')}, {_many(warnings, 'warning')}"
-    return "\n".join([*lines, summary if errors or warnings else "all is well"])
+    return "\n".join([*lines, summary if errors or warnings else "no problems found"])
 
 
 def as_json(findings: Iterable[CheckResult]) -> dict[str, object]:

@@ -28,16 +28,16 @@ def _programs(config: Config) -> Iterator[CheckResult]:
     if problem:
         yield CheckResult(ERROR, None, "nginx_binary", problem, "correct nginx.binary")
     if not os.access(nginx.config, os.R_OK):
-        message = f"{nginx.config} is not there, or may not be read by this user"
+        message = f"{nginx.config} does not exist, or this user cannot read it"
         yield CheckResult(
             ERROR, None, "nginx_config", message, "correct nginx.config, or run as root"
         )
     if nginx.reload == "systemctl" and not Path("/run/systemd/system").is_dir():
-        message = "nginx.reload is systemctl, but this host does not run systemd"
-        yield CheckResult(ERROR, None, "reload", message, "reload: auto")
+        message = "nginx.reload is systemctl, but systemd is not running on this host"
+        yield CheckResult(ERROR, None, "reload", message, "set nginx.reload: auto")
     if isinstance(nginx.reload, tuple) and not os.access(nginx.reload[0], os.X_OK):
-        message = f"nginx.reload names {nginx.reload[0]}, which cannot be run"
-        yield CheckResult(ERROR, None, "reload", message, "name it with its absolute path")
+        message = f"nginx.reload cannot run {nginx.reload[0]}"
+        yield CheckResult(ERROR, None, "reload", message, "use an absolute path to an executable")
 
 
 def _guarded(path: Path, what: str) -> Iterator[CheckResult]:
@@ -48,7 +48,7 @@ def _guarded(path: Path, what: str) -> Iterator[CheckResult]:
         return
     if seen.st_mode & 0o022 and not stat.S_ISSOCK(seen.st_mode):
         mode = f"{seen.st_mode & 0o7777:04o}"
-        message = f"{what} {path} may be written to by others (mode {mode})"
+        message = f"{what} {path} is writable by group or others (mode {mode})"
         yield CheckResult(ERROR, None, "rights", message, f"chmod go-w {path}")
 
 
@@ -63,8 +63,8 @@ def _mode(path: Path) -> int | None:
 
 
 def _hidden(path: Path, what: str) -> CheckResult:
-    message = f"this user may not look at {path}"
-    return CheckResult(WARNING, None, what, message, "run check as root to have it looked at")
+    message = f"{path} was not checked: this user may not read it"
+    return CheckResult(WARNING, None, what, message, "run healthguard check as root")
 
 
 def _folders(config: Config) -> Iterator[CheckResult]:
@@ -75,8 +75,8 @@ def _folders(config: Config) -> Iterator[CheckResult]:
         if mode is None:
             yield _hidden(path, "folder")
         elif not stat.S_ISDIR(mode):
-            message = f"the folder {path} (daemon.{key}) is not there"
-            remedy = f"install -d {path}, for the daemon's user"
+            message = f"the folder {path} (daemon.{key}) does not exist"
+            remedy = f"create it for the daemon's user: install -d -o healthguard {path}"
             yield CheckResult(WARNING, None, "folder", message, remedy)
 
 
@@ -86,14 +86,14 @@ def _sockets(config: Config) -> Iterator[CheckResult]:
     if mode is None:
         yield _hidden(control, "control_socket")
     elif mode == 0:
-        message = f"no control socket {control}: the daemon does not run"
+        message = f"the daemon is not running: no control socket {control}"
         yield CheckResult(OK, None, "control_socket", message)
     elif not stat.S_ISSOCK(mode):
-        message = f"{control} is not a socket: the daemon could not listen there"
+        message = f"{control} is not a socket, so the daemon could not listen there"
         yield CheckResult(ERROR, None, "control_socket", message, f"remove {control}")
     for group in config.daemon.control_groups:
         if not _group_exists(group):
-            message = f"the group {group} of control_groups does not exist"
+            message = f"the group {group} (daemon.control_groups) does not exist"
             yield CheckResult(
                 WARNING, None, "control_groups", message, f"groupadd --system {group}"
             )
@@ -106,10 +106,12 @@ def _switcher(path: Path) -> Iterator[CheckResult]:
     if mode is None:
         yield _hidden(path, "switcher")
     elif not stat.S_ISSOCK(mode):
-        message = f"there is no socket {path}: nobody could switch"
-        yield CheckResult(ERROR, None, "switcher", message, "start the switcher's socket unit")
+        message = f"no switch is possible: the switcher's socket {path} does not exist"
+        yield CheckResult(
+            ERROR, None, "switcher", message, "systemctl start healthguard-switcher.socket"
+        )
     elif mode & 0o006:
-        message = f"everybody may open {path} and so switch"
+        message = f"any user can open {path} and switch traffic"
         yield CheckResult(ERROR, None, "switcher", message, f"chmod o= {path}")
 
 
@@ -126,8 +128,11 @@ def _secrets(pool: PoolConfig, place: str, spec: HttpSpec) -> Iterator[CheckResu
         try:
             resolve_env(value)
         except UnresolvedVariable as error:
-            message = f"header {header} of {place}: {error} here; the daemon does not start without"
-            remedy = "EnvironmentFile= in the daemon's unit"
+            message = (
+                f"header {header} of {place}: {error} here, and the daemon will not start without "
+                f"it"
+            )
+            remedy = "set it with EnvironmentFile= in the daemon's unit"
             yield CheckResult(WARNING, pool.policy.pool, "secret_missing", message, remedy)
 
 
@@ -136,10 +141,16 @@ def _probe_files(pool: PoolConfig) -> Iterator[CheckResult]:
         for probe, spec in specs.items():
             place = f"probe {probe} of {upstream}"
             if isinstance(spec, ExecSpec) and not os.access(spec.argv[0], os.X_OK):
-                message = f"{place} runs {spec.argv[0]}, which is not there or cannot be run"
-                yield CheckResult(ERROR, pool.policy.pool, "probe_file", message, "correct exec")
+                message = f"{place} cannot run {spec.argv[0]}: missing or not executable"
+                yield CheckResult(
+                    ERROR,
+                    pool.policy.pool,
+                    "probe_file",
+                    message,
+                    "correct exec, or chmod +x the program",
+                )
             if isinstance(spec, HttpSpec):
                 yield from _secrets(pool, place, spec)
             if isinstance(spec, HttpSpec) and spec.ca_file and not os.access(spec.ca_file, os.R_OK):
-                message = f"{place} trusts {spec.ca_file}, which cannot be read"
+                message = f"{place} cannot read its ca_file {spec.ca_file}"
                 yield CheckResult(ERROR, pool.policy.pool, "probe_file", message, "correct ca_file")

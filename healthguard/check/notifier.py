@@ -27,8 +27,11 @@ def run(config_path: Path, name: str, as_json: bool) -> int:
         return Code.USAGE
     notifier = config.notifiers.get(name)
     if notifier is None:
-        known = ", ".join(config.notifiers) or "there are none"
-        print(f"healthguard: no notifier {name!r} in {config_path} ({known})", file=sys.stderr)
+        known = ", ".join(config.notifiers) or "none"
+        print(
+            f"healthguard: no notifier {name!r} in {config_path} (configured: {known})",
+            file=sys.stderr,
+        )
         return Code.USAGE
     user = _owner(config.daemon.state_dir)
     [result] = launch.send(notifier, [_message()], user=user)
@@ -37,7 +40,7 @@ def run(config_path: Path, name: str, as_json: bool) -> int:
         told = {"notifier": name, "sent": result.ok, "problem": result.problem}
         print(json.dumps(told))
     elif result.ok:
-        print(f"sent to {name} ({notifier.kind}){who}; look whether it has arrived")
+        print(f"sent to {name} ({notifier.kind}){who}; check that it has arrived")
     else:
         print(f"not sent to {name} ({notifier.kind}){who}: {result.problem}", file=sys.stderr)
     return Code.OK if result.ok else Code.REFUSED
@@ -69,7 +72,7 @@ def _message() -> Message:
         level=SWITCH,
         severity=WARNING,
         title=f"{host}: this is a test of healthguard's notifications",
-        body=f"Nothing has happened; somebody ran `healthguard notify test`.\n"
+        body=f"Nothing is wrong. Someone ran `healthguard notify test`.\n"
         f"Host: {host}\nAt: {iso(now)}",
         at_wall_ms=now,
         details={"host": host, "at": iso(now), "healthguard": __version__},

@@ -29,9 +29,9 @@ def _nginx(nginx: NginxSettings) -> Iterator[CheckResult]:
             WARNING,
             None,
             "confirm_timeout",
-            f"nginx.confirm_timeout is {written(nginx.confirm_timeout_ms)}: an nginx with many "
-            "servers, or on a busy host, needs longer for a reload, and a good switch is undone",
-            "make it at least 3s; a switch that is proven sooner does not wait for it",
+            f"nginx.confirm_timeout is {written(nginx.confirm_timeout_ms)}: with many servers or "
+            f"on a busy host a reload takes longer, and a good switch would be undone",
+            "set it to 3s or more; a switch that is confirmed sooner does not wait for it",
         )
 
 
@@ -51,8 +51,8 @@ def _pool(pool: PoolConfig) -> Iterator[CheckResult]:
                 WARNING,
                 name,
                 "upstream_by_name",
-                f"the file of {upstream} sends to {address}, a host name: nginx looks it up at "
-                "every test and reload, and a silent resolver makes each take 10 s",
+                f"the file of {upstream} has a host name as server ({address}): nginx resolves it "
+                f"at every test and reload, and each takes 10 s when the resolver does not answer",
                 f"write the IP address into {path}",
             )
 
@@ -64,28 +64,29 @@ def _timers(pool: PoolConfig) -> Iterator[CheckResult]:
             WARNING,
             pool.policy.pool,
             "timeout",
-            f"a probe may take {written(timeout)}, longer than interval {written(interval)}: slow "
-            "answers then come less often than configured, and a slow standby may be held back as "
-            "not freshly proven",
-            "make timeout at most interval",
+            f"a probe may take {written(timeout)}, longer than interval {written(interval)}: a "
+            f"slow upstream is then checked less often than configured, and a slow standby may be "
+            f"refused for lack of fresh passes",
+            "set timeout no longer than interval",
         )
 
 
 def _way_back(pool: PoolConfig) -> Iterator[CheckResult]:
     policy = pool.policy
     if policy.standby == "stopped":
-        message = "standby: stopped, so nothing to go back to: never switched automatically"
+        message = "standby: stopped, so there is no automatic switch"
         yield CheckResult(OK, policy.pool, "target", message)
     elif policy.stable is None:
         yield CheckResult(
             WARNING,
             policy.pool,
             "target",
-            "no stable: on a fresh host there is no way back before an upstream passed a bake",
-            f"healthguard good {policy.pool} UPSTREAM, or stable: in the configuration",
+            "stable is not set: on a new host no rollback is possible until an upstream has passed "
+            "a bake",
+            f"healthguard good {policy.pool} UPSTREAM, or set stable in the configuration",
         )
     if policy.mode_steady == policy.mode_bake == "observe":
-        message = "mode: observe, so that it only says what it would have done"
+        message = "mode: observe, so healthguard only reports what it would have done"
         yield CheckResult(OK, policy.pool, "mode", message)
 
 
@@ -95,8 +96,8 @@ def _marker(pool: PoolConfig) -> Iterator[CheckResult]:
             WARNING,
             pool.policy.pool,
             "marker",
-            "no confirm.url: which upstream nginx's workers use is inferred, never proven",
-            "set up the marker as nginx/README.md shows, and name it in confirm.url",
+            "confirm.url is not set: which upstream nginx's workers use is inferred, never proven",
+            "set up the marker as nginx/README.md shows, and set confirm.url to its address",
         )
 
 
@@ -106,9 +107,9 @@ def _blind(pool: str, upstream: str, specs: Iterable[Spec]) -> Iterator[CheckRes
             WARNING,
             pool,
             "probe_blind",
-            f"no probe of {upstream} looks at more than a status or an open port: another program "
-            "on that port, or the other colour, would pass as well",
-            "expect something that only this upstream says: header, json or body",
+            f"the probes of {upstream} check only a status or an open port: another program on "
+            f"that port, or the other colour, would pass too",
+            "expect something that only this upstream sends: header, json or body",
         )
 
 
@@ -126,6 +127,6 @@ def _secrets(pool: str, place: str, spec: Spec) -> Iterator[CheckResult]:
                 WARNING,
                 pool,
                 "secret",
-                f"the header {header} of {place} stands in the file as it is",
+                f"the header {header} of {place} contains its secret in plain text",
                 "write ${NAME} and put the value into the daemon's environment",
             )

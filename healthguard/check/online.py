@@ -40,23 +40,31 @@ async def check_online(
 def _disabled(disable: Path) -> Iterator[CheckResult]:
     said = read_disable(disable)
     if said is not None:
-        message = f"{disable} is there, nothing is switched: {said or '(empty)'}"
-        yield CheckResult(WARNING, None, "disabled", message, f"rm {disable}, to let it act again")
+        message = f"automatic switching is off: {disable} exists ({said or 'no reason given'})"
+        yield CheckResult(WARNING, None, "disabled", message, f"to turn it on again: rm {disable}")
 
 
 def _nginx(config: Config) -> list[CheckResult]:
     fact, master = MasterFinder(config.nginx).find()
     if master is None:
         return [
-            CheckResult(ERROR, None, "nginx", f"nginx does not run: {fact.detail}", "start nginx")
+            CheckResult(
+                ERROR,
+                None,
+                "nginx",
+                f"nginx is not running: {fact.detail}",
+                "start nginx",
+            )
         ]
     if fact.state != "running":
-        return [CheckResult(ERROR, None, "nginx", fact.detail, "wait until the upgrade is over")]
-    findings = [CheckResult(OK, None, "nginx", f"nginx runs, its master is process {master.pid}")]
+        return [
+            CheckResult(ERROR, None, "nginx", fact.detail, "wait until the binary upgrade is over")
+        ]
+    findings = [CheckResult(OK, None, "nginx", f"nginx is running (master process {master.pid})")]
     if fact.detail:
         findings = [CheckResult(ERROR, None, "nginx", fact.detail, "see nginx's error log")]
     if fact.shutting_down:
-        message = f"{fact.shutting_down} old workers still finish their connections"
+        message = f"{fact.shutting_down} old workers are still finishing their connections"
         findings.append(CheckResult(OK, None, "nginx_old_workers", message))
     return findings
 
@@ -79,10 +87,10 @@ def _link(pool: PoolFiles, seen: LinkFact) -> Iterator[CheckResult]:
     if seen.problem:
         first = next(iter(pool.upstreams.values())).name
         there = os.path.lexists(pool.link)
-        remedy = "correct it by hand" if there else f"ln -s {first} {pool.link}"
+        remedy = "correct the link by hand" if there else f"ln -s {first} {pool.link}"
         yield CheckResult(ERROR, pool.pool, "link", seen.problem, remedy)
     else:
-        yield CheckResult(OK, pool.pool, "link", f"{pool.link} names {seen.upstream}")
+        yield CheckResult(OK, pool.pool, "link", f"{pool.link} points to {seen.upstream}")
     for upstream in pool.upstreams:
         problem = link.candidate_problem(pool, upstream)
         if problem and upstream != seen.upstream and os.path.exists(pool.upstreams[upstream]):  # noqa: PTH110 - raises nothing
@@ -96,22 +104,24 @@ async def _marker(pool: PoolFiles, url: str, seen: LinkFact) -> CheckResult:
         return CheckResult(ERROR, pool.pool, "marker", said.problem, remedy)
     if said.name not in pool.upstreams:
         names = ", ".join(pool.upstreams)
-        message = f"the marker names {said.name!r}, which is none of the upstreams ({names})"
+        message = f"the marker names {said.name!r}, which is not one of the upstreams ({names})"
         return CheckResult(
             ERROR, pool.pool, "marker", message, "correct the map in the colour files"
         )
     if seen.upstream is not None and said.name != seen.upstream:
-        message = f"the link names {seen.upstream}, but nginx's workers use {said.name}"
-        remedy = f"healthguard switch {pool.pool} UPSTREAM, with the one that should serve"
+        message = f"the link points to {seen.upstream}, but nginx's workers use {said.name}"
+        remedy = f"healthguard switch {pool.pool} UPSTREAM (the one that should serve)"
         return CheckResult(ERROR, pool.pool, "marker", message, remedy)
-    return CheckResult(OK, pool.pool, "marker", f"nginx itself says that it uses {said.name}")
+    return CheckResult(OK, pool.pool, "marker", f"the marker confirms that nginx uses {said.name}")
 
 
 async def _prepare(pool: PoolFiles, upstream: str, switcher: Switcher) -> CheckResult:
     fact = await switcher.prepare(pool.pool, upstream)
     if fact.ticket is not None:
-        message = f"a switch to {upstream} was prepared and would be possible ({fact.took_ms} ms)"
+        message = f"a switch to {upstream} is possible (tested in {fact.took_ms} ms)"
         return CheckResult(OK, pool.pool, "prepare", message)
     level = WARNING if fact.gate == "switch_in_flight" else ERROR
     message = f"a switch to {upstream} would be refused ({fact.gate}): {fact.message}"
-    return CheckResult(level, pool.pool, "prepare", message, "correct that, then check again")
+    return CheckResult(
+        level, pool.pool, "prepare", message, "correct that, then run healthguard check again"
+    )

@@ -47,7 +47,7 @@ def check_sandbox(config: Config, show: Show) -> Iterator[CheckResult]:
         if closed:
             yield _warning(unit, closed)
         else:
-            yield CheckResult(OK, None, "sandbox", f"{unit} may write where the links lie")
+            yield CheckResult(OK, None, "sandbox", f"{unit} can write to the folders of the links")
 
 
 def _writable(folder: Path, seen: Mapping[str, str]) -> bool:
@@ -65,7 +65,7 @@ def _warning(unit: str, folders: list[str]) -> CheckResult:
         WARNING,
         None,
         "sandbox",
-        f"{unit} may not write to {names}, where links lie: nothing could be switched there",
+        f"no switch is possible in {names}: {unit} may not write there",
         f"write the lines [Service] and ReadWritePaths={names} into "
-        f"/etc/systemd/system/{unit}.d/links.conf, then systemctl daemon-reload{again}",
+        f"/etc/systemd/system/{unit}.d/links.conf, then run systemctl daemon-reload{again}",
     )

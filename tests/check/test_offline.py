@@ -69,16 +69,18 @@ def test_the_longest_timeout_of_a_probe_counts() -> None:
 
 def test_the_sentence_has_the_numbers() -> None:
     said = sentence(pool_of())
-    assert "5.2s for an upstream that is killed" in said
-    assert "8.2s for one that hangs" in said
+    assert "5.2s if the upstream is killed" in said
+    assert "8.2s if it hangs" in said
     assert "the longer of 2 x fast_interval 500ms and min_down 3s" in said
 
 
 def test_each_thing_an_operator_should_know() -> None:
-    assert "no way back" in warned(TEXT.replace("stable: blue", "mode: observe"))["target"]
+    assert (
+        "no rollback is possible" in warned(TEXT.replace("stable: blue", "mode: observe"))["target"]
+    )
     assert "never proven" in warned(TEXT.replace("    confirm: ", "    # "))["marker"]
     blind = warned(TEXT.replace(", expect: {header: {X-Color: green}}", ""))
-    assert "no probe of green" in blind["probe_blind"]
+    assert "the probes of green check only" in blind["probe_blind"]
     assert "a probe may take 2s" in warned(TEXT + "    health: {interval: 1s}\n")["timeout"]
     secret = TEXT.replace("9009/", '9009/", headers: {Authorization: "Bearer SECRET"}, host: "a')
     assert "Authorization" in warned(secret.replace("SECRET", "abc"))["secret"]
@@ -91,7 +93,7 @@ def test_an_upstream_given_by_name_is_found(tmp_path: Path) -> None:
     (tmp_path / "green.conf").write_text("upstream a { server unix:/run/a.sock; server [::1]:1; }")
     findings = check_offline(parse(TEXT.replace("LINK", str(tmp_path)), "t.yaml"))
     (found,) = [each for each in findings if each.what == "upstream_by_name"]
-    assert "the file of blue sends to app.internal:80" in found.message
+    assert "the file of blue has a host name as server (app.internal:80)" in found.message
 
 
 def test_names_and_addresses() -> None:
@@ -117,7 +119,7 @@ def test_rendering() -> None:
         "         -> make one",
         "1 error, 1 warning",
     ]
-    assert render(findings[:1]).endswith("all is well")
+    assert render(findings[:1]).endswith("no problems found")
     assert exit_code(findings) == 1
     assert exit_code(findings[:2]) == 0
     assert as_json(findings)["ok"] is False

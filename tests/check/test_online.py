@@ -48,7 +48,7 @@ async def test_an_nginx_that_does_not_run(world: World) -> None:
     prepares = Prepares()
     found = await errors(world, prepares)
     assert set(found) == {"nginx"}
-    assert "does not run" in found["nginx"].message
+    assert "is not running" in found["nginx"].message
     assert prepares.asked == []
 
 
@@ -67,8 +67,8 @@ async def test_the_classic_trap_of_different_upstream_names(world: World) -> Non
     found = await errors(world)
     message = found["upstream_names"].message
     assert "blue defines app_blue; green defines app_green" in message
-    assert "what is used is app" in found["upstream_used"].message
-    assert found["upstream_used"].remedy == "proxy_pass http://app_blue; in the site"
+    assert "it uses app" in found["upstream_used"].message
+    assert found["upstream_used"].remedy == "write into the site: proxy_pass http://app_blue;"
 
 
 def _elsewhere(world: World) -> None:
@@ -131,20 +131,20 @@ def _control(world: World) -> None:
 @pytest.mark.parametrize(
     ("spoil", "what", "says"),
     [
-        (_elsewhere, "link_not_included", "moving it would change nothing"),
+        (_elsewhere, "link_not_included", "so a switch would have no effect"),
         (_elsewhere, "colour_included", "also loads the file of blue"),
         (_not_included, "link_not_included", "nothing in"),
         (_pattern, "colour_included", "also loads the file of blue and green"),
-        (_unused, "upstream_used", "nothing sends traffic to upstream threader"),
-        (_twins, "same_content", "the files of blue and green say the same"),
+        (_unused, "upstream_used", "nginx sends no traffic to upstream threader"),
+        (_twins, "same_content", "the colour files of blue and green have the same content"),
         (_regular, "link", "not managed by healthguard"),
         (_missing, "colour_file", "cannot be read"),
         (_folder, "link", "may be written to by others (mode 0777)"),
         (_colour_rights, "colour_rights", "may be written to by others (mode 0666)"),
-        (_own_file, "rights", "may be written to by others (mode 0666)"),
+        (_own_file, "rights", "is writable by group or others (mode 0666)"),
         (_binary, "nginx_binary", "cannot be run"),
-        (_config, "nginx_config", "is not there"),
-        (_switcher, "switcher", "there is no socket"),
+        (_config, "nginx_config", "does not exist"),
+        (_switcher, "switcher", "no switch is possible"),
         (_control, "control_socket", "is not a socket"),
     ],
 )
@@ -175,7 +175,7 @@ async def test_a_link_that_was_moved_without_a_reload(running: World) -> None:
     running.link.unlink()
     running.link.symlink_to("threader_green.conf")
     found = await errors(running)
-    assert found["marker"].message == "the link names green, but nginx's workers use blue"
+    assert found["marker"].message == "the link points to green, but nginx's workers use blue"
 
 
 async def test_a_marker_that_is_not_there(running: World) -> None:
@@ -197,7 +197,7 @@ def test_another_user_gets_findings_and_no_traceback() -> None:
     assert done.stderr == ""
     assert done.returncode == 1
     said = " ".join(done.stdout.split())
-    assert f"this user may not look at {name}/run/control.sock" in said
+    assert f"{name}/run/control.sock was not checked: this user may not read it" in said
 
 
 # ------------------------------------------------------------ the verb, with the real switcher
@@ -210,7 +210,7 @@ def test_the_verb_on_a_host_that_is_ready(world: World, capsys: pytest.CaptureFi
         assert world.link.readlink() == before
     said = capsys.readouterr().out
     assert code == 0, said
-    assert "a switch to green was prepared and would be possible" in said
+    assert "a switch to green is possible" in said
     assert said.endswith("0 errors, 3 warnings\n")
 
 

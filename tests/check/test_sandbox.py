@@ -34,7 +34,7 @@ def levels(where: Config, show: Show) -> list[str]:
 def test_a_link_outside_is_warned_about_with_the_lines_to_write() -> None:
     first, second = check_sandbox(config("/srv/nginx"), unit("/etc/nginx"))
     assert (first.level, first.what, first.pool) == ("warning", "sandbox", None)
-    assert first.message.startswith(f"{UNITS[0]} may not write to /srv/nginx")
+    assert first.message.endswith(f"in /srv/nginx: {UNITS[0]} may not write there")
     assert "[Service] and ReadWritePaths=/srv/nginx into" in first.remedy
     assert "/etc/systemd/system/healthguard-switcher.service.d/links.conf" in first.remedy
     assert "healthguard-reconcile.service.d/links.conf" in second.remedy
