@@ -98,13 +98,16 @@ class Hands:
         trouble = await asyncio.to_thread(link.swap, pool, to, origin, intent_inode)
         timings.add("swap", began)
         if trouble is not None:
-            return LOST, f"the link could not be put back: {trouble.message}"
+            return LOST, f"the link could not be put back to {origin}: {trouble.message}"
         if master is None:
-            return UNDONE, f"nginx is not running; the link is back on {origin}"
+            return UNDONE, f"nginx is not running; the link points to {origin} again"
         found = await self.reload_and_confirm(pool, master, origin, timings, standing)
         if found.verdict == PROVEN:
             return UNDONE, f"back on {origin}: {found.evidence}"
-        return LOST, f"the link is back on {origin}, but that nginx is not proven: {found.evidence}"
+        return (
+            LOST,
+            f"the link points to {origin} again, but nginx may not use it: {found.evidence}",
+        )
 
     def finish(self, pool: PoolFiles, done: Done, timings: Timings) -> Done:
         """``done`` with what link and master are now, and the timings."""
@@ -117,5 +120,5 @@ def _not_told(problem: str, to: str, now: tuple[Worker, ...], standing: Keys) ->
     """A reload that was never asked for changes nothing: whoever used ``to`` still does."""
     active = {each.key for each in now if not each.exiting}
     if active and active <= standing:
-        return Confirmation(PROVEN, f"{problem}; the workers that used {to} go on")
+        return Confirmation(PROVEN, f"{problem}; the workers still use {to}")
     return Confirmation(REFUTED, problem)

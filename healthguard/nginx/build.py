@@ -26,7 +26,10 @@ def read_build(binary: Path, timeout: float = 5.0) -> Build:
         return Build(problem=f"{binary} cannot be run: {error}")
     found = dict(re.findall(r"--(prefix|conf-path|pid-path)=(\S+)", done.stderr))
     if done.returncode != 0 or not found:
-        return Build(problem=f"{binary} -V did not answer as nginx does (exit {done.returncode})")
+        return Build(
+            problem=f"{binary} -V did not print nginx's build options (exit {done.returncode}): is "
+            f"it nginx?"
+        )
     prefix = Path(found.get("prefix", "/usr/local/nginx"))
     return Build(
         prefix,

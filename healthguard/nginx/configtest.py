@@ -68,7 +68,7 @@ class ConfigTest:
         except OSError as error:
             if error.errno in _NOT_ALLOWED:
                 return None
-            return Verdict(False, f"the test could not be set up: {error.strerror}")
+            return Verdict(False, f"nginx -t could not be set up: {error.strerror}")
         return self._judge(ran, "namespace")
 
     async def _plain(self, config: Path) -> Verdict:
@@ -100,8 +100,8 @@ class ConfigTest:
             return Verdict(False, ran.problem, way=way)
         if ran.timed_out:
             seconds = self._timeout / 1000
-            text = f"nginx -t took longer than {seconds:g} s and was ended"
-            hint = "a host name that does not resolve, or an include that is a pipe?"
+            text = f"nginx -t was killed after {seconds:g} s"
+            hint = "is there a host name that does not resolve, or an include that is a pipe?"
             return Verdict(False, f"{text}: {hint}", took_ms=ran.took_ms, way=way)
         if ran.code != 0:
             return Verdict(False, complaint(ran.err, ran.code), took_ms=ran.took_ms, way=way)
@@ -116,15 +116,15 @@ def complaint(err: str, code: int | None) -> str:
         for line in lines:
             if level in line:
                 return line.split(level, 1)[1].strip()
-    return lines[0] if lines else f"nginx -t failed with exit code {code} and said nothing"
+    return lines[0] if lines else f"nginx -t failed with exit code {code} and printed nothing"
 
 
 def _pid_file_problem(pid_file: Path) -> str:
     if pid_file.exists():
         return ""
     return (
-        f"the pid file {pid_file} is missing though nginx runs: nginx -t would create an empty "
-        "one and break the next reload; write the master's pid into it"
+        f"nginx is running but its pid file {pid_file} is missing: nginx -t would create an empty "
+        f"one and break the next reload. Write the master's pid into it"
     )
 
 

@@ -87,7 +87,7 @@ class Watch:
             self.run, self.run_after, self.silent = 0, 0, said.problem
         elif self.known and said.name not in self.known:
             self.run, self.run_after = 0, 0
-            self.silent = f"the marker names {said.name!r}, which is no upstream"
+            self.silent = f"the marker names {said.name!r}, which is not an upstream of this pool"
         elif said.name != self.to:
             self.run, self.run_after, self.wrong = 0, 0, self.wrong + 1
         else:
@@ -98,7 +98,7 @@ class Watch:
     def verdict(self, now: float) -> tuple[str, str] | None:
         """Verdict and evidence, or None while it is too early to tell."""
         if self._deserted(now):
-            return REFUTED, "no worker takes connections any more"
+            return REFUTED, "no nginx worker accepts connections any more"
         proof = self._marker_proof() if self.marked else self._generation_proof(now)
         if proof:
             return PROVEN, proof
@@ -117,25 +117,29 @@ class Watch:
 
     def _marker_proof(self) -> str:
         if self.retired_at is not None and self.run >= RUN and self.run_after:
-            return f"{self.run} answers of the marker in a row name {self.to}, old workers retired"
+            return f"nginx uses {self.to}: {self.run} marker answers in a row, old workers retired"
         return ""
 
     def _generation_proof(self, now: float) -> str:
         alive = self._keys(each for each in self.current if not each.exiting)
         settled = [key for key in alive if now - self.first_new.get(key, now) >= SETTLE]
         if self.retired_at is not None and settled and self.grown:
-            return f"{len(settled)} new workers run, the old ones are retired"
+            return f"nginx replaced all its workers ({len(settled)} new)"
         return ""
 
     def _nothing_new(self) -> tuple[str, str]:
         alive = self._keys(each for each in self.current if not each.exiting)
         if self.marked:
             if self.right and not self.wrong and not self.silent:
-                return PROVEN, f"no new workers, but all {self.right} answers name {self.to}"
+                return (
+                    PROVEN,
+                    f"nginx started no new workers, but all {self.right} marker answers name "
+                    f"{self.to}",
+                )
             if self.right:
-                return UNSURE, "no new workers started, and the marker is of two minds"
+                return UNSURE, "nginx started no new workers, and the marker's answers disagree"
         elif alive and alive <= self.standing:
-            return PROVEN, f"nginx started no new workers; those that used {self.to} go on"
+            return PROVEN, f"nginx started no new workers; the old ones still use {self.to}"
         return REFUTED, "nginx refused the configuration: no new workers started"
 
     def _too_late(self, now: float) -> tuple[str, str]:
@@ -144,16 +148,16 @@ class Watch:
             # against the workers.
             back = self._generation_proof(now) if self.standing else ""
             if back and not self.right and not self.wrong:
-                return PROVEN, f"{back}; the marker does not help: {self.silent}"
+                return PROVEN, f"{back}; the marker could not confirm it: {self.silent}"
             if self.wrong >= RUN and not self.right:
-                return REFUTED, f"none of {self.wrong} answers of the marker names {self.to}"
-            said = self.silent or "the marker is of two minds"
+                return REFUTED, f"none of {self.wrong} marker answers names {self.to}"
+            said = self.silent or "the marker's answers disagree"
             return UNSURE, f"{said} ({self.right} answers for {self.to}, {self.wrong} against)"
         if self.grown:
-            return UNSURE, "a reload has happened, but old workers still take connections"
+            return UNSURE, "nginx has reloaded, but old workers still accept connections"
         if self.retired_at is None:
-            return REFUTED, "old workers go on; only crashed ones were started again"
-        return UNSURE, "all workers are new, but whether by a reload was not seen"
+            return REFUTED, "nginx still runs the old workers; it only replaced crashed ones"
+        return UNSURE, "all nginx workers are new, but perhaps not because of the reload"
 
     @staticmethod
     def _keys(workers: Iterable[Worker]) -> frozenset[tuple[int, int]]:
@@ -181,7 +185,7 @@ async def confirm(
             now = loop.time() - began
             found = watch.verdict(now)
             if found is None and not master.alive():
-                found = REFUTED, "nginx's master has ended"
+                found = REFUTED, "nginx's master process has exited"
             if found is not None:
                 return Confirmation(*found, round(now * 1000))
             await asyncio.sleep(POLL)

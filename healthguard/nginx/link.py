@@ -46,9 +46,9 @@ def read_link(pool: PoolFiles) -> LinkFact:
     try:
         seen = link.lstat()
     except OSError as error:
-        return LinkFact(None, f"{link} cannot be looked at: {error.strerror}")
+        return LinkFact(None, f"{link} cannot be accessed: {error.strerror}")
     if not stat.S_ISLNK(seen.st_mode):
-        kind = "a regular file" if stat.S_ISREG(seen.st_mode) else "no symlink"
+        kind = "a regular file" if stat.S_ISREG(seen.st_mode) else "not a symlink"
         return LinkFact(None, f"{link} is {kind}: not managed by healthguard", _identity(seen, ""))
     try:
         target = os.readlink(link)  # noqa: PTH115 - the text, not a path
@@ -58,7 +58,7 @@ def read_link(pool: PoolFiles) -> LinkFact:
     problem = _folder_problem(link.parent)
     if upstream is None:
         allowed = ", ".join(path.name for path in pool.upstreams.values())
-        problem = f"{link} names {target}, which is none of its upstreams ({allowed})"
+        problem = f"{link} points to {target}, which is not a file of its upstreams ({allowed})"
     elif not problem:
         problem = _target_problem(pool.upstreams[upstream])
     return LinkFact(
@@ -74,7 +74,7 @@ def candidate_problem(pool: PoolFiles, upstream: str) -> str:
     """A sentence if the file of ``upstream`` must not be linked to, else ""."""
     path = pool.upstreams.get(upstream)
     if path is None:
-        return f"{pool.pool} has no upstream {upstream}"
+        return f"pool {pool.pool} has no upstream {upstream}"
     return _target_problem(path)
 
 
@@ -106,7 +106,7 @@ def make_fresh(pool: PoolFiles, upstream: str) -> Fresh | Trouble:
         path.symlink_to(text)
         return Fresh(path, text, path.lstat().st_ino)
     except OSError as error:
-        return Trouble(f"no new link could be made in {path.parent}: {error.strerror}")
+        return Trouble(f"cannot create a link in {path.parent}: {error.strerror}")
 
 
 def exchange(pool: PoolFiles, fresh: Fresh, expected: str, inode: int = 0) -> Trouble | None:
@@ -119,17 +119,17 @@ def exchange(pool: PoolFiles, fresh: Fresh, expected: str, inode: int = 0) -> Tr
     error = _rename_exchange(fresh.path, link)
     if error:
         discard(fresh)
-        return Trouble(f"{link} cannot be moved: {os.strerror(error)}")
+        return Trouble(f"{link} cannot be replaced: {os.strerror(error)}")
     if not _is_expected(pool, fresh.path, expected, inode):
         back = _rename_exchange(fresh.path, link)
         if back:  # what the other hand put there is safe under the temporary name
             return Trouble(
-                f"{link} was moved by another hand, and what it was could not be put back "
+                f"{link} was changed by something else, and that change could not be restored "
                 f"({os.strerror(back)}); it is kept as {fresh.path}",
                 moved=True,
             )
         discard(fresh)
-        return Trouble(f"{link} was moved by another hand; it is left as it was", moved=True)
+        return Trouble(f"{link} was changed by something else; left unchanged", moved=True)
     discard(fresh)
     with contextlib.suppress(OSError):  # moved it is; that it stays, the disk would not promise
         sync_folder(link.parent)
@@ -187,7 +187,7 @@ def _folder_problem(folder: Path) -> str:
     try:
         seen = folder.stat()
     except OSError as error:
-        return f"the folder {folder} cannot be looked at: {error.strerror}"
+        return f"the folder {folder} cannot be accessed: {error.strerror}"
     return _others_write(folder, seen)
 
 
@@ -195,7 +195,7 @@ def _target_problem(path: Path) -> str:
     try:
         seen = path.lstat()
     except OSError as error:
-        return f"{path} cannot be looked at: {error.strerror}"
+        return f"{path} cannot be accessed: {error.strerror}"
     if not stat.S_ISREG(seen.st_mode):
         return f"{path} is not a regular file"
     return _others_write(path, seen)
@@ -204,9 +204,15 @@ def _target_problem(path: Path) -> str:
 def _others_write(path: Path, seen: os.stat_result) -> str:
     # Whoever can write to a file that nginx includes has root's rights.
     if seen.st_uid not in (0, os.geteuid()):
-        return f"{path} belongs to {_user(seen.st_uid)}: whoever writes there rules nginx"
+        return (
+            f"{path} belongs to {_user(seen.st_uid)}, and anyone who can write there controls "
+            f"nginx. chown root {path}"
+        )
     if seen.st_mode & 0o022:
-        return f"{path} may be written to by others (mode {seen.st_mode & 0o7777:04o})"
+        return (
+            f"{path} is writable by group or others (mode {seen.st_mode & 0o7777:04o}); refusing "
+            f"to use it. chmod go-w {path}"
+        )
     return ""
 
 

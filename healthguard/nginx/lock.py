@@ -125,11 +125,14 @@ def ensure_folder(folder: Path) -> str:
         folder.mkdir(mode=0o700, parents=False, exist_ok=True)
         seen = folder.lstat()
     except OSError as error:
-        return f"the folder {folder} for locks cannot be used: {error.strerror}"
+        return f"the lock folder {folder} cannot be used: {error.strerror}"
     if not stat.S_ISDIR(seen.st_mode):
         return f"{folder} is not a folder, so it cannot hold locks"
     if seen.st_uid not in (0, os.geteuid()) or seen.st_mode & 0o022:
-        return f"others may write to {folder}: chown and chmod 0700 it, or remove it"
+        return (
+            f"the lock folder {folder} is writable by others: chown it to this user and chmod 0700 "
+            f"it, or remove it"
+        )
     return ""
 
 

@@ -45,7 +45,7 @@ async def ask(url: str, within: float) -> Said:
     except OSError as error:
         return Said(None, f"the marker {url} cannot be reached: {error.strerror or error}")
     except (httptools.HttpParserError, ValueError) as error:
-        return Said(None, f"the marker {url} gave no proper answer: {error}")
+        return Said(None, f"the marker {url} sent a malformed answer: {error}")
 
 
 async def _ask(url: str) -> Said:
@@ -80,5 +80,5 @@ async def _read(reader: asyncio.StreamReader, url: str) -> Said:
         return Said(None, f"the marker {url} answered with status {parser.get_status_code()}")
     name = body.data.decode(errors="replace").strip()
     if not body.done or not name or len(name) > 128:
-        return Said(None, f"the marker {url} gave no name")
+        return Said(None, f"the marker {url} answered without a name")
     return Said(name)

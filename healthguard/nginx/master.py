@@ -124,14 +124,14 @@ class MasterFinder:
         if old is not None and old.pid != master.pid:
             state = UPGRADING
             detail = (
-                f"a binary upgrade is under way: old master {old.pid} still runs beside "
-                f"{master.pid}; finish it (kill -QUIT {old.pid}) or take it back"
+                f"a binary upgrade of nginx is under way: old master {old.pid} still runs next to "
+                f"{master.pid}. Finish it (kill -QUIT {old.pid}) or revert it"
             )
         elif old is not None:
             # USR2 renames the pid file first: in between both names lead to one process.
-            state, detail = UPGRADING, f"a binary upgrade of master {old.pid} has just begun"
+            state, detail = UPGRADING, f"a binary upgrade of nginx master {old.pid} has just begun"
         elif not active:
-            detail = f"master {master.pid} runs, but no worker takes connections"
+            detail = f"nginx master {master.pid} is running, but no worker accepts connections"
         return NginxFact(
             state=state,
             detail=detail,
@@ -146,22 +146,25 @@ class MasterFinder:
         except OSError as error:
             return None, f"no pid file {path}: {error.strerror}"
         except ValueError:
-            return None, f"the pid file {path} holds no text"
+            return None, f"the pid file {path} is not a text file"
         if not text.isdigit():
-            return None, f"the pid file {path} holds no pid but {text[:20]!r}"
+            return None, f"the pid file {path} contains {text[:20]!r} instead of a pid"
         return self._prove(int(text), f"the pid file {path}")
 
     def _prove(self, pid: int, source: str) -> tuple[Master | None, str]:
         seen, name = proc.process(pid), proc.title(pid)
         if seen is None:
-            return None, f"{source} names process {pid}, which does not run"
+            return None, f"{source} names process {pid}, which is not running"
         if not name.startswith(MASTER_TITLE):
-            return None, f"{source} names process {pid}, which is {name[:40]!r} and not nginx"
+            return None, f"{source} names process {pid}, which is not nginx but {name[:40]!r}"
         uid = proc.owner(pid)
         if uid not in self._trusted():
-            return None, f"{source} names process {pid}, which belongs to uid {uid}"
+            return None, f"{source} names process {pid}, which runs as uid {uid} and is not trusted"
         if not self._serves_our_config(name):
-            return None, f"{source} names process {pid}, which is another nginx: {name[:80]!r}"
+            return (
+                None,
+                f"{source} names process {pid}, an nginx with another configuration: {name[:80]!r}",
+            )
         return Master(pid, seen.start), ""
 
     def _trusted(self) -> set[int]:
@@ -208,6 +211,6 @@ def _orphans() -> str:
     if not lost:
         return ""
     return (
-        f"; workers without a master still serve (pid {', '.join(map(str, lost[:8]))}): "
-        "they cannot be reloaded, end them and start nginx"
+        f"; nginx workers without a master still serve traffic (pid "
+        f"{', '.join(map(str, lost[:8]))}) and cannot be reloaded: stop them and start nginx"
     )

@@ -112,9 +112,12 @@ class NginxObserver:
             if said.name is None:
                 return None, said.problem
             if said.name != first.name:
-                return None, f"the marker is of two minds: {first.name} and {said.name}"
+                return None, f"the marker's answers disagree: {first.name} and {said.name}"
         if first.name not in files.upstreams:
-            return None, f"the marker names {first.name[:40]!r}, which is no upstream"
+            return (
+                None,
+                f"the marker names {first.name[:40]!r}, which is not an upstream of this pool",
+            )
         return first.name, ""
 
 

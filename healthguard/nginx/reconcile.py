@@ -64,16 +64,19 @@ class Reconciler:
     async def _decide(self, intent: Intent, pool: PoolFiles, timings: Timings) -> Done:
         fact, master = self._hands.finder.find()
         if str(pool.link) != intent.link or not {intent.origin, intent.to} <= set(pool.upstreams):
-            return Done(UNCLEAR, message="the pool's link or upstreams were configured anew since")
+            return Done(
+                UNCLEAR,
+                message="left unchanged: the pool's link or upstreams have been reconfigured since",
+            )
         if fact.state == UPGRADING:
-            return Done(UNCLEAR, message=f"left as it is: {fact.detail}")
+            return Done(UNCLEAR, message=f"left unchanged: {fact.detail}")
         identity = link.read_link(pool).identity
         named = link.named_by(pool, identity.split(":", 2)[-1])
         if named == intent.to and link.inode_of(identity) == intent.inode:
             return await self._on_new(intent, pool, master, timings)
         if named == intent.origin:
             return await self._on_origin(intent, pool, master, timings)
-        text = f"another hand moved {pool.link} since; it is left as it is"
+        text = f"{pool.link} has been changed by something else since; left unchanged"
         return Done(UNCLEAR, message=text)
 
     async def _on_new(
@@ -87,7 +90,7 @@ class Reconciler:
         outcome, said = await self._hands.put_back(
             pool, master, intent.inode, intent.to, intent.origin, timings, _standing(intent, master)
         )
-        text = f"after a crash it was not proven that nginx uses {intent.to}; {said}"
+        text = f"after a crash it could not be confirmed that nginx uses {intent.to}; {said}"
         return Done(outcome, message=text, confirm="unclear")
 
     async def _on_origin(
@@ -95,14 +98,14 @@ class Reconciler:
     ) -> Done:
         """Not moved yet, or moved back already: workers may still use the new one."""
         if master is None:
-            text = f"after a crash: nginx is not running; the link names {intent.origin}"
+            text = f"after a crash: nginx is not running; the link points to {intent.origin}"
             return Done(UNDONE, message=text)
         await self._let_reload_end(intent, master)
         found = await self._hands.reload_and_confirm(
             pool, master, intent.origin, timings, _standing(intent, master)
         )
         outcome = UNDONE if found.verdict == PROVEN else LOST
-        text = f"after a crash the link names {intent.origin}: {found.evidence}"
+        text = f"after a crash the link points to {intent.origin}: {found.evidence}"
         return Done(outcome, message=text, confirm=found.verdict)
 
     async def _let_reload_end(self, intent: Intent, master: Master) -> None:
@@ -128,11 +131,11 @@ class Reconciler:
                 said = await marker.ask(pool.confirm_url, _ASK_TIMEOUT)
                 if said.name != intent.to:
                     return ""
-            return f"{RUN} answers of the marker in a row name {intent.to}"
+            return f"nginx uses {intent.to}: {RUN} marker answers in a row"
         moved = link.read_link(pool).changed_wall_ms
         active = master.active()
         if active and wall_ms(master.start) > moved:
-            return f"nginx itself was started after the link was moved to {intent.to}"
+            return f"nginx was started after the link was switched to {intent.to}"
         if not active or any(each.key in frozenset(intent.workers) for each in active):
             return ""
         # All workers are newer than the switch: a reload, or crashed ones started again from the

@@ -43,14 +43,18 @@ def send_hangup(master: Master) -> Reloaded:
     try:
         descriptor = os.pidfd_open(master.pid)
     except OSError as error:
-        return Reloaded("signal", f"nginx's master {master.pid} is gone: {error.strerror}")
+        return Reloaded(
+            "signal", f"nginx's master process {master.pid} no longer exists: {error.strerror}"
+        )
     try:
         # The descriptor is of whoever has the pid now; from here on it cannot change hands.
         if not master.alive():
-            return Reloaded("signal", f"process {master.pid} is not the nginx master any more")
+            return Reloaded("signal", f"process {master.pid} is no longer the nginx master")
         signal.pidfd_send_signal(descriptor, signal.SIGHUP)
     except OSError as error:
-        return Reloaded("signal", f"nginx's master {master.pid} got no signal: {error.strerror}")
+        return Reloaded(
+            "signal", f"cannot signal nginx's master process {master.pid}: {error.strerror}"
+        )
     finally:
         os.close(descriptor)
     return Reloaded("signal")
@@ -86,9 +90,9 @@ async def _command(way: str, argv: tuple[str, ...]) -> Reloaded:
     if ran.problem:
         return Reloaded(way, ran.problem)
     if ran.timed_out:
-        return Reloaded(way, f"`{shown}` did not end within {_COMMAND_TIMEOUT_MS // 1000} s")
+        return Reloaded(way, f"`{shown}` did not finish within {_COMMAND_TIMEOUT_MS // 1000} s")
     if ran.code != 0:
         said = (ran.err.strip() or ran.out.strip()).splitlines()
         tail = f": {said[0][:200]}" if said else ""
-        return Reloaded(way, f"`{shown}` ended with exit code {ran.code}{tail}")
+        return Reloaded(way, f"`{shown}` failed with exit code {ran.code}{tail}")
     return Reloaded(way)

@@ -33,7 +33,9 @@ class Copies:
         copy = self._copy(config, 0)
         if copy is None:
             names = ", ".join(map(str, self.replaced))
-            raise CannotCopy(f"nothing in {config} includes {names}: a switch would change nothing")
+            raise CannotCopy(
+                f"nothing in {config} includes {names}, so a switch would have no effect"
+            )
         return copy
 
     def remove(self) -> None:
@@ -79,9 +81,9 @@ class Copies:
                 file.write(text)
         except OSError as error:
             raise CannotCopy(
-                f"the candidate cannot be tested: no copy may be written into {self.folder} "
-                f"({error.strerror}), and no private mount namespace be made; run the switcher "
-                "as root or give it CAP_SYS_ADMIN"
+                f"the new configuration cannot be tested: {self.folder} is not writable "
+                f"({error.strerror}) and no private mount namespace can be made. Run the switcher "
+                f"as root or give it CAP_SYS_ADMIN"
             ) from error
         return path
 

@@ -82,7 +82,7 @@ class InlineSwitcher:
         pool = self._pools.get(name)
         if pool is None or to not in pool.upstreams:
             return Refusal(
-                "config_invalid", f"no upstream {to} of a pool {name} is configured here"
+                "config_invalid", f"the configuration has no pool {name} with an upstream {to}"
             )
         fact = link.read_link(pool)
         if fact.upstream is None:
@@ -130,7 +130,7 @@ class InlineSwitcher:
             try:
                 return await self._act(order, held, timings)
             except Exception as error:
-                text = f"unexpected {type(error).__name__}: {error}"
+                text = f"internal error ({type(error).__name__}): {error}"
                 return Done(UNCLEAR, message=text, timings_ms=timings.total())
 
     async def _act(self, order: Commit, held: lock.Held, timings: Timings) -> Done:
@@ -164,27 +164,33 @@ class InlineSwitcher:
         """Everything that prepare looked at, now that nobody else of us acts."""
         ticket = self._tickets.pop(order.ticket, None)
         if ticket is None or (ticket.pool, ticket.to) != (order.pool, order.to):
-            return Refusal("config_invalid", "no test of this switch is known; prepare it again")
+            return Refusal("config_invalid", "this switch has not been tested; order it again")
         if time.monotonic() - ticket.made > TICKET_LIFE:
-            return Refusal("config_invalid", "the test is older than 60 s; prepare it again")
+            return Refusal(
+                "config_invalid", "the test of this switch is older than 60 s; order it again"
+            )
         disabled = read_disable(self._disable_file)
         if disabled is not None and not order.force:
             return Refusal(
-                "disabled", f"{self._disable_file} exists: {disabled or 'no reason given'}"
+                "disabled",
+                f"switching is off: {self._disable_file} exists ({disabled or 'no reason given'})",
             )
         pool = self._pools[order.pool]
         fact = link.read_link(pool)
         if fact.upstream is None:
             return Refusal("link_unmanaged", fact.problem)
         if fact.upstream != order.origin:
-            text = f"{pool.link} names {fact.upstream}, not {order.origin}: another hand moved it"
+            text = (
+                f"{pool.link} points to {fact.upstream}, not {order.origin}: it was changed by "
+                f"something else"
+            )
             return Refusal("active_unknown", text)
         master = self._running()
         if isinstance(master, Refusal):
             return master
         if order.origin != order.to and not master.active():
             return Refusal(
-                "nginx_down", f"master {master.pid} has no worker that takes connections"
+                "nginx_down", f"nginx master {master.pid} has no worker that accepts connections"
             )
         if not await self._trials.still_true(pool, ticket.trial, master):
             began = time.monotonic()
@@ -201,7 +207,7 @@ class InlineSwitcher:
         try:
             found = await self._hands.reload_and_confirm(pool, master, order.to, timings)
         except Exception as error:
-            found = Confirmation(REFUTED, f"unexpected {type(error).__name__}: {error}")
+            found = Confirmation(REFUTED, f"internal error ({type(error).__name__}): {error}")
         if found.verdict == PROVEN:
             return Done(COMPLETED, message=found.evidence, confirm=found.verdict)
         if found.verdict != REFUTED and not order.undo_unclear:

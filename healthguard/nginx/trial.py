@@ -77,9 +77,14 @@ class Trials:
             self._tests.candidate(pool, to, master, pid_file, listing),
         )
         if not baseline.ok:
-            return Refusal("config_invalid", f"the configuration as it stands: {baseline.message}")
+            return Refusal(
+                "config_invalid", f"the current nginx configuration is refused: {baseline.message}"
+            )
         if not candidate.ok:
-            return Refusal("config_invalid", f"with {to}: {candidate.message}")
+            return Refusal(
+                "config_invalid",
+                f"the nginx configuration with {to} is refused: {candidate.message}",
+            )
         self._told = candidate.files
         return Trial(master.identity, contents, also)
 

@@ -131,7 +131,7 @@ def test_a_marker_that_names_no_upstream_says_as_little_as_a_silent_one(
     found = seen.verdict(5.0)
     assert found is not None
     assert found[0] == verdict
-    assert "'bleu', which is no upstream" in found[1]
+    assert "'bleu', which is not an upstream of this pool" in found[1]
 
 
 @pytest.mark.parametrize(

@@ -69,16 +69,16 @@ STRANGE = [
     (make_file, "is a regular file"),
     (lambda pool: pool.link.unlink(), "No such file"),
     (lambda pool: pool.upstreams["blue"].unlink(), "No such file"),
-    (lambda pool: repoint(pool, "/etc/passwd"), "none of its upstreams"),
-    (lambda pool: repoint(pool, "app_red.conf"), "none of its upstreams"),
-    (through_another_link, "none of its upstreams"),
+    (lambda pool: repoint(pool, "/etc/passwd"), "not a file of its upstreams"),
+    (lambda pool: repoint(pool, "app_red.conf"), "not a file of its upstreams"),
+    (through_another_link, "not a file of its upstreams"),
     (target_is_a_link, "not a regular file"),
-    (lambda pool: pool.link.parent.chmod(0o775), "written to by others"),
-    (lambda pool: pool.link.parent.chmod(0o757), "written to by others"),
+    (lambda pool: pool.link.parent.chmod(0o775), "writable by group or others"),
+    (lambda pool: pool.link.parent.chmod(0o757), "writable by group or others"),
     pytest.param(
         lambda pool: os.chown(pool.link.parent, 33, 0), "belongs to www-data", marks=needs_root
     ),
-    (lambda pool: pool.upstreams["blue"].chmod(0o666), "written to by others"),
+    (lambda pool: pool.upstreams["blue"].chmod(0o666), "writable by group or others"),
     pytest.param(
         lambda pool: os.chown(pool.upstreams["blue"], 33, 0),
         "belongs to www-data",

@@ -97,7 +97,7 @@ def test_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
     answer = lock.try_lock(tmp_path / "c", lock.ACT, folder)
     assert isinstance(answer, lock.LockRefused)
     assert not answer.busy
-    assert "others may write" in answer.message
+    assert "is writable by others" in answer.message
 
 
 def test_planted_symlink_is_not_followed(tmp_path: Path) -> None:

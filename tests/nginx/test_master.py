@@ -38,10 +38,10 @@ def test_workers_that_finish_their_requests_are_counted(box: NginxSandbox) -> No
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "holds no pid"),
-        ("abc", "holds no pid"),
-        ("4194304\n", "does not run"),
-        ("-1", "no pid"),
+        ("", "instead of a pid"),
+        ("abc", "instead of a pid"),
+        ("4194304\n", "is not running"),
+        ("-1", "instead of a pid"),
     ],
 )
 def test_stale_or_empty_pid_file_is_down(box: NginxSandbox, text: str, says: str) -> None:
@@ -57,7 +57,7 @@ def test_innocent_process_with_the_pid_is_not_taken_for_nginx(box: NginxSandbox)
         box.pid_file.write_text(f"{innocent.pid}\n")
         fact, _ = MasterFinder(box.settings()).find()
         assert fact.state == "down"
-        assert "'sleep 60' and not nginx" in fact.detail
+        assert "is not nginx but 'sleep 60'" in fact.detail
         assert send_hangup(Master(innocent.pid, 1)).problem
         assert innocent.poll() is None
     finally:
@@ -70,13 +70,13 @@ def test_master_of_another_nginx_is_not_ours(make_box: MakeBox) -> None:
     ours.pid_file.write_text(f"{other.master}\n")
     fact, _ = MasterFinder(ours.settings()).find()
     assert fact.state == "down"
-    assert "another nginx" in fact.detail
+    assert "an nginx with another configuration" in fact.detail
 
 
 def test_hangup_to_a_pid_used_again_goes_to_nobody(box: NginxSandbox) -> None:
     assert box.master is not None
     log = box.error_log()
-    assert "not the nginx master any more" in send_hangup(Master(box.master, 1)).problem
+    assert "no longer the nginx master" in send_hangup(Master(box.master, 1)).problem
     assert box.error_log() == log
 
 

@@ -162,7 +162,7 @@ async def test_workers_that_die_at_start_are_noticed_at_once_and_undone(make_box
     assert box.get() == "alive"
     done = await Guard(box).switch()
     assert (done.outcome, done.confirm) == ("undone", "refuted"), done
-    assert "no worker" in done.message
+    assert "no nginx worker" in done.message
     assert done.timings_ms["confirm"] < 60_000
     assert box.linked() == "blue"
     assert box.get() == "alive"
@@ -291,7 +291,7 @@ async def test_broken_neighbour_closes_the_gate_with_its_name(guard: Guard) -> N
     fact = await guard.prepare()
     assert fact.gate == "config_invalid"
     assert "neighbour.conf" in fact.message
-    assert "as it stands" in fact.message
+    assert "the current nginx configuration is refused" in fact.message
 
 
 async def test_unknown_upstream_is_refused(guard: Guard) -> None:
