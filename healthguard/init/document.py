@@ -32,7 +32,7 @@ def _pool(pool: PlannedPool, path: str | None) -> list[str]:
     lines = [
         f"  {_scalar(pool.name)}:",
         f"    link: {_scalar(str(pool.link))}",
-        "    # observe only says what it would have done. Watch it for a week, then write auto.",
+        "    # observe only reports what it would have done. Watch it for a week, then set auto.",
         "    mode: observe",
         "    upstreams:",
     ]
@@ -48,9 +48,9 @@ def _probe(address: str, path: str | None) -> list[str]:
     probe = f"          - http: {_scalar(url(address or '127.0.0.1:1', path or '/healthz'))}"
     if path is None:
         tried = ", ".join(PATHS)
-        return [f"          # Nothing answered 2xx at {tried}: write the right path.", probe]
+        return [f"          # No path answered 2xx ({tried}): write the right one.", probe]
     if path == "/":
-        return ["          # Better an address that fails when the app cannot do its work.", probe]
+        return ["          # Better: a path that fails when the app cannot do its work.", probe]
     return [probe]
 
 

@@ -57,7 +57,7 @@ def plan(
     known = {each.name for each in found.blocks} | {each.name for each in found.linked}
     for name in wanted:
         if name not in known:
-            made.skipped.append(f"{name}: there is no upstream of this name")
+            made.skipped.append(f"{name}: nginx has no upstream of this name")
     return made
 
 
@@ -86,12 +86,12 @@ def _pair(
         if by_name:
             made.notes.append(
                 f"{block.name}: {serving[0].address} and {serving[1].address} share the traffic "
-                f"today; as a pool only {serving[0].address} gets it"
+                f"today; in a pool only {serving[0].address} would get it"
             )
             return serving[0], serving[1]
-        hint = f"both servers get traffic; to make them colours: --pool {block.name}"
+        hint = f"both servers get traffic; to use them as blue and green: --pool {block.name}"
     elif len(serving) == 1:
-        hint = f"one server only; name the other: --pool {block.name} --upstream green=HOST:PORT"
+        hint = f"only one server; name the other: --pool {block.name} --upstream green=HOST:PORT"
     else:
         hint = f"{len(block.servers)} servers; name one for each colour: --pool {block.name} "
         hint += "--upstream blue=HOST:PORT --upstream green=HOST:PORT"
@@ -107,7 +107,9 @@ def _as_told(
     if "blue" not in addresses and len(serving) == 1:
         addresses["blue"] = serving[0].address
     if set(addresses) != set(COLOURS) or addresses["blue"] == addresses["green"]:
-        made.skipped.append(f"{block.name}: needs an address for blue and another one for green")
+        made.skipped.append(
+            f"{block.name}: needs two different addresses, one for blue and one for green"
+        )
         return None
     blue, green = (known.get(addresses[name], Server(addresses[name])) for name in COLOURS)
     return blue, green
@@ -161,10 +163,10 @@ def _colour_file(block: Block, colour: str, server: Server, variable: str) -> st
     lines.append(f"    server {words};")
     body = "\n".join(lines)
     return (
-        f"# The upstream {block.name} on {colour}, written by `healthguard init`. In use is the "
-        "file\n# that the link beside it names; both define the same upstream.\n"
+        f"# Upstream {block.name} on {colour}, written by `healthguard init`. nginx uses the "
+        "file\n# that the link in this folder points to; both files define the same upstream.\n"
         f"upstream {block.name} {{\n{body}\n}}\n\n"
-        "# What the marker says: the colour that a worker really uses.\n"
+        "# The marker's answer: the colour that an nginx worker really uses.\n"
         f"map $host ${variable} {{\n    default {colour};\n}}\n"
     )
 
@@ -172,7 +174,7 @@ def _colour_file(block: Block, colour: str, server: Server, variable: str) -> st
 def _marker(port: int, locations: Iterable[tuple[str, str]]) -> str:
     inner = "\n".join(f"    location = /{n} {{ return 200 ${v}; }}" for n, v in locations)
     return (
-        "# nginx's own word about what its workers use, for healthguard alone.\n"
+        "# The marker: tells healthguard which upstream nginx's workers use.\n"
         f"server {{\n    listen 127.0.0.1:{port};\n    access_log off;\n"
         f"    default_type text/plain;\n{inner}\n}}\n"
     )

@@ -42,7 +42,10 @@ def run(wishes: Wishes) -> int:
     for line in made.skipped:
         print(f"left out: {line}", file=sys.stderr)
     if not made.pools:
-        return _say(Code.USAGE, f"no upstream with two colours is to be seen in {wishes.nginx}")
+        return _say(
+            Code.USAGE,
+            f"found no upstream in {wishes.nginx} with two servers to use as blue and green",
+        )
     problem = _own_work(wishes.config)
     if problem:
         return _say(Code.REFUSED, problem)
@@ -50,13 +53,13 @@ def run(wishes: Wishes) -> int:
     try:
         parse(text, str(wishes.config))
     except ConfigError as error:
-        return _say(Code.REFUSED, f"what would be written is not valid:\n{error}")
+        return _say(Code.REFUSED, f"the generated configuration is not valid:\n{error}")
     made.files[wishes.config] = text
     print("\n".join(_diff(made)))
     for note in made.notes:
         print(f"note: {note}", file=sys.stderr)
     if not wishes.write:
-        print("\nNothing was changed. With --write this is what is written.", file=sys.stderr)
+        print("\nNothing was changed. To write this, add --write.", file=sys.stderr)
         return Code.OK
     return _write(wishes, made)
 
@@ -77,19 +80,22 @@ def _own_work(config: Path) -> str:
         return f"{config} cannot be read: {error}"
     if is_sample(text):
         return ""
-    return f"{config} is there already and is not the sample: give another --config to see a draft"
+    return f"{config} already exists and is not the sample: use another --config to see a draft"
 
 
 def _write(wishes: Wishes, made: Plan) -> int:
     before = test_nginx(wishes.binary, wishes.nginx)
     if before:
-        return _say(Code.REFUSED, f"nginx is not well as it is; nothing was changed:\n{before}")
+        return _say(
+            Code.REFUSED,
+            f"nginx -t fails on the current configuration; nothing was changed:\n{before}",
+        )
     problem = write_all(made.files, made.links, lambda: test_nginx(wishes.binary, wishes.nginx))
     if problem:
-        return _say(Code.REFUSED, f"everything was put back as it was:\n{problem}")
+        return _say(Code.REFUSED, f"failed, and everything was restored:\n{problem}")
     names = " ".join(pool.name for pool in made.pools)
     print(
-        f"\nWritten, and nginx -t is content: {names}. nginx itself was not told yet. Next:\n"
+        f"\nDone; `nginx -t` passed: {names}. nginx has not been reloaded yet. Next:\n"
         "  systemctl reload nginx\n"
         "  healthguard check\n"
         "  systemctl enable --now healthguard\n"

@@ -88,10 +88,10 @@ def test_two_servers_that_share_the_traffic_are_split_only_on_demand(etc: Etc) -
     etc.sites(f"upstream app {{ server {etc.blue.address}; server {etc.green.address}; }}")
     done = etc.init("--write")
     assert done.returncode == 2
-    assert "both servers get traffic; to make them colours: --pool app" in done.stderr
+    assert "both servers get traffic; to use them as blue and green: --pool app" in done.stderr
     done = etc.init("--write", "--pool", "app")
     assert done.returncode == 0, done.stderr
-    assert f"as a pool only {etc.blue.address} gets it" in done.stderr
+    assert f"in a pool only {etc.blue.address} would get it" in done.stderr
     nginx_reads(etc)
 
 
@@ -126,7 +126,7 @@ def test_nothing_is_left_of_an_attempt_that_nginx_refuses(etc: Etc) -> None:
     picky.chmod(0o755)
     done = etc.init("--write", "--binary", str(picky))
     assert done.returncode == 1
-    assert "everything was put back as it was:\n[emerg] no" in done.stderr
+    assert "failed, and everything was restored:\n[emerg] no" in done.stderr
     assert etc.everything() == before
     assert not (etc.root / "upstreams").exists()
 
@@ -146,7 +146,7 @@ def test_an_nginx_that_is_not_well_is_left_alone(etc: Etc) -> None:
     before = etc.everything()
     done = etc.init("--write")
     assert done.returncode == 1
-    assert "nginx is not well as it is" in done.stderr
+    assert "nginx -t fails on the current configuration" in done.stderr
     assert etc.everything() == before
 
 
@@ -170,7 +170,7 @@ def test_only_the_untouched_sample_is_nobodys_work(tmp_path: Path) -> None:
 def test_nothing_to_see(etc: Etc) -> None:
     done = etc.init()
     assert done.returncode == 2
-    assert "no upstream with two colours" in done.stderr
+    assert "with two servers to use as blue and green" in done.stderr
 
 
 def test_blocks_are_read_as_nginx_reads_them() -> None:
