@@ -53,15 +53,15 @@ class Context:
     def no_answer(self, client: Client, trouble: NoAnswer) -> int:
         """Say that and why the daemon does not answer, and what to do. Exit code 3."""
         if trouble.kind == FORBIDDEN:
-            said = [f"healthguard: may not connect to {client.path}: {trouble.message}"]
-            said.append("  run this as root, or as a user who may enter that folder")
+            said = [f"healthguard: no permission to connect to {client.path}: {trouble.message}"]
+            said.append("  run this as root, or as a user with access to that folder")
         elif trouble.kind == SILENT:
             said = [f"healthguard: the daemon at {client.path} does not answer: {trouble.message}"]
             said.append("  see what it is doing: systemctl status healthguard")
         else:
             said = [f"healthguard: no daemon at {client.path}: {trouble.message}"]
             said.append("  start it: systemctl start healthguard (or: healthguard run)")
-            said.append("  without it: healthguard switch POOL UPSTREAM --standalone")
+            said.append("  to switch without it: healthguard switch POOL UPSTREAM --standalone")
         if self._note:
             said.append(f"  note: {self._note}")
         self.output.error("\n".join(said))

@@ -18,40 +18,40 @@ from healthguard.machine.names import closest
 
 # verb -> (module of this package, what it does); in the order of the help text
 VERBS: dict[str, tuple[str, str]] = {
-    "status": ("reading", "pools, what is active, health, phase, hold, rollback readiness"),
-    "why": ("reading", "one screen: last decision, every gate, what would have to change"),
+    "status": ("reading", "all pools: active upstream, health, phase, hold, rollback readiness"),
+    "why": ("reading", "one pool: last decision, every gate, what would have to change"),
     "ready": ("reading", "exit 0 if a rollback would succeed now, else 1 and the gate"),
-    "history": ("history", "events, past and coming"),
-    "releases": ("ledger", "what is known of each release: new, baking, good or bad"),
-    "proposals": ("ledger", "switches that wait for a person"),
+    "history": ("history", "past and new events"),
+    "releases": ("ledger", "each release and its status: new, baking, good or bad"),
+    "proposals": ("ledger", "switches that wait for a person's approval"),
     "switch": ("orders", "make an upstream active"),
-    "rollback": ("orders", "make the target active"),
-    "approve": ("orders", "carry out the open proposal; judged again at that moment"),
-    "reject": ("orders", "close the open proposal; not asked again before a recovery"),
-    "pause": ("orders", "observe, do not act, for a while"),
+    "rollback": ("orders", "make the rollback target active"),
+    "approve": ("orders", "carry out the open proposal, after judging every gate again"),
+    "reject": ("orders", "close the open proposal; no new one before a recovery"),
+    "pause": ("orders", "stop automatic switches for a while; keep observing"),
     "resume": ("orders", "end a pause"),
-    "ack": ("orders", "a person has looked: end a latch or a lost state"),
-    "good": ("orders", "vouch for an upstream as a place to go back to"),
+    "ack": ("orders", "acknowledge, and so end, a latch or a lost state"),
+    "good": ("orders", "mark an upstream as good, a rollback target"),
     "clear": ("orders", "forget that an upstream is known bad"),
     "reload": ("orders", "read the configuration again"),
-    "replay": ("replay", "the record again: as it was, or under another configuration"),
+    "replay": ("replay", "replay the record, as it was or under another configuration"),
     "notify": ("local", "send a test message to a notifier"),
-    "init": ("init", "a first configuration from the nginx of this host; shows a diff"),
+    "init": ("init", "draft a first configuration from this host's nginx; shows a diff"),
     "check": ("local", "validate the configuration and this host"),
-    "run": ("local", "the daemon"),
-    "switcher": ("local", "the root service that moves traffic"),
-    "demo": ("local", "a sandbox that shows a bad release being rolled back"),
+    "run": ("local", "run the daemon"),
+    "switcher": ("local", "run the root service that moves traffic"),
+    "demo": ("local", "run a sandbox that shows a bad release being rolled back"),
 }
 
 _EXIT_CODES = """\
 exit codes:
-  0  the thing asked for is true now
-  1  refused by a gate or wrong state; the gate is named on stderr
-  2  usage or configuration
-  3  no daemon reachable, or no permission
+  0  done: what you requested is true now
+  1  refused by a gate, or wrong state; stderr names the gate
+  2  usage or configuration error
+  3  the daemon cannot be reached, or no permission
   4  the switch was tried and undone
-  5  tried and could not be undone: a person must look
-  6  waited too long; the act goes on, its id is printed"""
+  5  the switch failed and could not be undone: a person must look
+  6  timed out; the switch is still running, its id is printed"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,16 +163,17 @@ def _add_general(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         default=missing,
-        help="configuration (HEALTHGUARD_CONFIG, else /etc/healthguard/healthguard.yaml)",
+        help="configuration file (default: HEALTHGUARD_CONFIG, else "
+        "/etc/healthguard/healthguard.yaml)",
     )
     group.add_argument(
         "--socket",
         type=Path,
         metavar="PATH",
         default=missing,
-        help="the daemon's socket (else the one of the configuration)",
+        help="the daemon's socket (default: from the configuration)",
     )
-    group.add_argument("--json", action="store_true", default=missing, help="answer as JSON")
+    group.add_argument("--json", action="store_true", default=missing, help="print JSON")
 
 
 def _help() -> str:
@@ -189,4 +190,4 @@ def _help() -> str:
 def _unknown(name: str) -> str:
     close = closest(name, VERBS)
     hint = f" Did you mean {close!r}?" if close else ""
-    return f"healthguard: there is no verb {name!r}.{hint}\nverbs: {' '.join(VERBS)}"
+    return f"healthguard: unknown verb {name!r}.{hint}\nverbs: {' '.join(VERBS)}"

@@ -38,7 +38,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WHEN",
         help=f"e.g. 2h or 2024-05-01T12:00:00Z (default {_DEFAULT_SINCE}; with --follow: now)",
     )
-    parser.add_argument("--follow", action="store_true", help="go on with what comes")
+    parser.add_argument("--follow", action="store_true", help="keep running and print new events")
 
 
 def _history(args: argparse.Namespace, context: Context) -> int:
@@ -68,7 +68,7 @@ def _history(args: argparse.Namespace, context: Context) -> int:
         context.output.error(f"healthguard: {lines.trouble.message}")
         return Code.NO_ACCESS
     if args.follow:
-        context.output.error("healthguard: the daemon has ended the stream")
+        context.output.error("healthguard: the daemon has closed the event stream")
         return Code.NO_ACCESS
     if not told and not context.json:
         where = f" of {args.pool}" if args.pool else ""

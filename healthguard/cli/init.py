@@ -15,33 +15,33 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="only this upstream of nginx (repeatable); without it all that are clear",
+        help="only this nginx upstream (repeatable; default: all with two clear servers)",
     )
     parser.add_argument(
         "--upstream",
         action="append",
         default=[],
         metavar="COLOUR=ADDRESS",
-        help="an address that nginx's configuration does not show, e.g. green=127.0.0.1:9010",
+        help="an address that is not in nginx's configuration, e.g. green=127.0.0.1:9010",
     )
     parser.add_argument(
         "--nginx",
         type=Path,
         default=Path("/etc/nginx/nginx.conf"),
         metavar="FILE",
-        help="nginx's main configuration (else /etc/nginx/nginx.conf)",
+        help="nginx's main configuration (default: /etc/nginx/nginx.conf)",
     )
     parser.add_argument(
         "--binary",
         type=Path,
         default=Path("/usr/sbin/nginx"),
         metavar="PATH",
-        help="the nginx program (else /usr/sbin/nginx)",
+        help="the nginx program (default: /usr/sbin/nginx)",
     )
     parser.add_argument(
         "--write",
         action="store_true",
-        help="write it, test it with nginx -t, undo it if that fails",
+        help="write it and test it with nginx -t; restore everything if that fails",
     )
 
 
@@ -54,7 +54,7 @@ def _run(args: argparse.Namespace, context: Context) -> int:
         context.output.error("healthguard: --upstream takes blue=ADDRESS or green=ADDRESS")
         return Code.USAGE
     if given and len(args.pool) != 1:
-        context.output.error("healthguard: --upstream needs one --pool, so that it is clear whose")
+        context.output.error("healthguard: --upstream needs exactly one --pool")
         return Code.USAGE
     wishes = init.Wishes(
         context.config_path(), args.nginx, args.binary, tuple(args.pool), given, args.write

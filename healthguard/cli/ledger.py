@@ -16,8 +16,8 @@ STATUS = {"good": "good", "bad": "bad", "baking": "warn", "new": "warn"}
 _NONE = ReleaseView("", "", None, "")  # where nothing is known of an upstream
 _HEADER = ("UPSTREAM", "RELEASE", "STATUS", "RUNS NOW", "FOR", "WHY")
 _NOT_CONFIGURED = (
-    "no probe answer names a release: set `release:` for this pool (docs/configuration.md); "
-    "until then upstreams themselves are good or bad"
+    "no releases are known: set `release:` for this pool (docs/configuration.md). Until then good "
+    "and bad are marks of upstreams"
 )
 
 

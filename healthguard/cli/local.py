@@ -23,12 +23,12 @@ def _switcher_arguments(parser: argparse.ArgumentParser) -> None:
         "--listen",
         type=Path,
         metavar="PATH",
-        help="make this socket (else the one that systemd hands over)",
+        help="listen on this socket (default: the one from systemd)",
     )
     parser.add_argument(
         "--reconcile",
         action="store_true",
-        help="only end switches that were cut off, then exit: run before nginx starts",
+        help="only finish interrupted switches, then exit; for use before nginx starts",
     )
 
 
@@ -42,7 +42,7 @@ def _switcher(args: argparse.Namespace, context: Context) -> int:
 
 def _notify_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["test"], help="what to do")
-    parser.add_argument("name", metavar="NAME", help="the notifier, as the configuration names it")
+    parser.add_argument("name", metavar="NAME", help="the notifier's name in the configuration")
 
 
 def _notify(args: argparse.Namespace, context: Context) -> int:
@@ -53,7 +53,7 @@ def _notify(args: argparse.Namespace, context: Context) -> int:
 
 def _check_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--offline", action="store_true", help="only the file: ask neither nginx nor this host"
+        "--offline", action="store_true", help="check only the file, not nginx or this host"
     )
 
 
@@ -65,7 +65,7 @@ def _check(args: argparse.Namespace, context: Context) -> int:
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--stay", action="store_true", help="keep it running afterwards and print the addresses"
+        "--stay", action="store_true", help="keep it running at the end and print its addresses"
     )
 
 

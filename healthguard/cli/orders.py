@@ -40,7 +40,7 @@ def _timeout(parser: argparse.ArgumentParser) -> None:
         type=duration,
         default=60_000,
         metavar="D",
-        help="wait at most so long for the outcome, e.g. 90s (default 60s, at most 10m)",
+        help="how long to wait for the outcome, e.g. 90s (default 60s, at most 10m)",
     )
 
 
@@ -51,22 +51,28 @@ def _pool_upstream(parser: argparse.ArgumentParser) -> None:
 
 def _switch_arguments(parser: argparse.ArgumentParser) -> None:
     _pool_upstream(parser)
-    parser.add_argument("--reason", default="", metavar="TEXT", help="goes into the record")
     parser.add_argument(
-        "--force", action="store_true", help="also to an upstream that is not up; still confirmed"
+        "--reason", default="", metavar="TEXT", help="why; it is recorded with the event"
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="even to an upstream that is not up; nginx must still confirm it",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="show the gates and test the switch; change nothing"
     )
     parser.add_argument(
-        "--standalone", action="store_true", help="without the daemon, under the same lock"
+        "--standalone", action="store_true", help="switch without the daemon, under the same lock"
     )
     _timeout(parser)
 
 
 def _reasoned(parser: argparse.ArgumentParser) -> None:
     _pool(parser)
-    parser.add_argument("--reason", default="", metavar="TEXT", help="goes into the record")
+    parser.add_argument(
+        "--reason", default="", metavar="TEXT", help="why; it is recorded with the event"
+    )
 
 
 def _rollback_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,21 +82,19 @@ def _rollback_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _approve_arguments(parser: argparse.ArgumentParser) -> None:
     _reasoned(parser)
-    parser.add_argument(
-        "--id", default="", metavar="N", help="only this proposal, not one that took its place"
-    )
+    parser.add_argument("--id", default="", metavar="N", help="only this proposal, not a newer one")
     _timeout(parser)
 
 
 def _pools_or_all(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pools", nargs="*", metavar="POOL")
-    parser.add_argument("--all", action="store_true", help="every pool")
+    parser.add_argument("--all", action="store_true", help="all pools")
 
 
 def _pause_arguments(parser: argparse.ArgumentParser) -> None:
     _pools_or_all(parser)
     parser.add_argument(
-        "--for", dest="length", type=duration, required=True, metavar="D", help="e.g. 30m"
+        "--for", dest="length", type=duration, required=True, metavar="D", help="how long, e.g. 30m"
     )
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why; others will see it")
 
@@ -98,14 +102,14 @@ def _pause_arguments(parser: argparse.ArgumentParser) -> None:
 def _clear_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pool", nargs="?", metavar="POOL")
     parser.add_argument("upstream", nargs="?", metavar="UPSTREAM")
-    parser.add_argument("--all", action="store_true", help="every mark (of POOL, if given)")
+    parser.add_argument("--all", action="store_true", help="all marks (of POOL, if given)")
 
 
 def _reload_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait",
         action="store_true",
-        help="also until pools in the middle of a switch have taken the new configuration",
+        help="wait until pools in the middle of a switch use the new configuration too",
     )
     _timeout(parser)
 
@@ -272,7 +276,7 @@ def _send(
             timeout_s=wait_ms / 1_000 + _SPARE_S,
         )
     except KeyboardInterrupt:
-        context.output.error("not waiting any longer; what was begun goes on")
+        context.output.error("stopped waiting; what has begun goes on")
         return Code.INTERRUPTED
     if isinstance(reply, NoAnswer):
         return _no_outcome(context, client.path, reply, pool) or context.no_answer(client, reply)
@@ -294,8 +298,8 @@ def _no_outcome(context: Context, path: object, trouble: NoAnswer, pool: str) ->
     if not trouble.sent:
         return 0
     context.output.error(
-        f"healthguard: sent to {path}, but no outcome came back: {trouble.message}\n"
-        f"  it may have been carried out; see: healthguard why {pool}".rstrip()
+        f"healthguard: the order was sent to {path}, but no outcome came back: {trouble.message}\n"
+        f"  it may have been carried out; check: healthguard why {pool}".rstrip()
     )
     return Code.WAITING
 

@@ -18,7 +18,7 @@ _REDRAW_S = 1.0
 
 def _status_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pool", nargs="?", metavar="POOL")
-    parser.add_argument("--watch", action="store_true", help="again each second, until Ctrl-C")
+    parser.add_argument("--watch", action="store_true", help="refresh every second until Ctrl-C")
 
 
 def _status(args: argparse.Namespace, context: Context) -> int:

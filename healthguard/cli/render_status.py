@@ -41,13 +41,15 @@ def pool_lines(
 def _head(output: Output, view: StatusView) -> Iterator[str]:
     if view.disabled is not None:
         reason = f": {text(view.disabled)}" if view.disabled else ""
-        yield output.paint(f"DISABLED, nothing is switched automatically{reason}", "bad")
+        yield output.paint(f"DISABLED, automatic switching is off{reason}", "bad")
     yield f"healthguard {text(view.version)} on {text(view.host)}, started {clock(view.started)}"
     if view.nginx is not None:
         yield _nginx(output, view.nginx)
     if not view.config.last_reload_successful:
         path = text(view.config.path)
-        yield output.paint(f"the last reload of {path} failed; the one before is in use", "bad")
+        yield output.paint(
+            f"the last reload of {path} failed; the previous configuration is in use", "bad"
+        )
     if view.switcher is not None and view.switcher.config_differs:
         yield output.paint(text(view.switcher.message), "warn")
 
@@ -55,7 +57,7 @@ def _head(output: Output, view: StatusView) -> Iterator[str]:
 def _nginx(output: Output, nginx: NginxView) -> str:
     line = f"nginx {output.paint(text(nginx.state), '' if nginx.state == 'running' else 'bad')}"
     if nginx.config_valid is False:
-        line += ", " + output.paint("its configuration is INVALID as it stands", "bad")
+        line += ", " + output.paint("its configuration is INVALID (nginx -t fails)", "bad")
     if nginx.shutting_down:
         line += f", {nginx.shutting_down} old workers still shutting down"
     return line
@@ -104,17 +106,20 @@ def notes(pool: PoolView, now: datetime) -> Iterator[tuple[str, str]]:
     if pool.lost:
         yield "bad", f"LOST: {text(pool.lost)}"
     if pool.latched:
-        yield "bad", "latched: the budget is spent; nothing automatic until `healthguard ack`"
+        yield "bad", "latched: budget spent, no automatic switch until `healthguard ack`"
     if pause := pool.paused:
         left = ahead(pause.until, now)
-        yield "warn", f"paused for {left} by {text(pause.by)}: {text(pause.reason)}"
+        yield "warn", f"paused for another {left} by {text(pause.by)}: {text(pause.reason)}"
     if bake := pool.bake:
         yield "warn", f"{text(bake.upstream)} is baking, {length(bake.remaining_ms)} left"
     if pool.forced:
-        yield "warn", f"{text(pool.forced)} was forced into use and has not been up since"
+        yield "warn", f"{text(pool.forced)} was made active by --force and has not been up since"
     for name, each in pool.upstreams.items():
         if bad := each.known_bad:
-            yield "bad", f"{text(name)} is known bad for {ago(bad.at, now)}: {text(bad.reason)}"
+            yield (
+                "bad",
+                f"{text(name)} has been known bad for {ago(bad.at, now)}: {text(bad.reason)}",
+            )
     if pool.active and pool.active_problem:
         yield "warn", text(pool.active_problem)
     yield from _dependencies(pool, now)
@@ -132,7 +137,7 @@ def _dependencies(pool: PoolView, now: datetime) -> Iterator[tuple[str, str]]:
     for name, each in pool.dependencies.items():
         if not each.vetoes and each.health != "down":
             continue
-        does = "no automatic switch" if each.vetoes else "it forbids nothing, see why"
+        does = "no automatic switch" if each.vetoes else "no veto, see `why`"
         said = last(each.last, now)
         yield "warn", f"dependency {text(name)} is {text(each.health)} ({said}): {does}"
 
@@ -143,7 +148,7 @@ def _proposal(pool: PoolView, now: datetime) -> Iterator[tuple[str, str]]:
         return
     where = f"{text(proposal.from_)} -> {text(proposal.to)}"
     since = ago(proposal.opened, now)
-    yield "bad", f"PROPOSAL {where} waits for a person for {since}: {text(proposal.reason)}"
+    yield "bad", f"PROPOSAL {where} has waited for approval for {since}: {text(proposal.reason)}"
     yield "bad", f"approve it: {text(proposal.command)}"
 
 

@@ -40,11 +40,11 @@ def _now(output: Output, name: str, view: WhyView, now: datetime) -> Iterator[st
         since = f"since {clock(view.active_since)} ({ago(view.active_since, now)})"
         yield f"{text(name)}: {output.paint(text(view.active), 'bold')} is active {since}, {how}"
     else:
-        yield f"{text(name)}: " + output.paint("what is active is not known", "bad")
+        yield f"{text(name)}: " + output.paint("the active upstream is not known", "bad")
         if view.active_problem:
             yield output.paint(text(view.active_problem), "warn")
     yield (
-        f"link names {text(view.link)}, target {text(view.target)}, "
+        f"link points to {text(view.link)}, target {text(view.target)}, "
         f"phase {text(view.phase)}, mode {text(view.mode)}"
     )
     yield _readiness(output, view)
@@ -73,8 +73,8 @@ def _readiness(output: Output, view: WhyView) -> str:
         return "a rollback would " + output.paint("succeed", "good") + " now"
     if view.ready_gate:
         gate, message = text(view.ready_gate), text(view.ready_message)
-        return output.paint(f"a rollback would be refused: {gate}: {message}", "bad")
-    return "whether a rollback would succeed is not known"
+        return output.paint(f"rollback unavailable: {gate}: {message}", "bad")
+    return "it is not known whether a rollback would succeed"
 
 
 def _upstream_rows(view: WhyView, now: datetime) -> Iterator[list[Cell]]:

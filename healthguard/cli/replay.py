@@ -16,14 +16,14 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=Path,
         metavar="FILE",
-        help="a segment, a pool's folder or a whole record (default: the daemon's own)",
+        help="a segment, a pool's folder or a whole record (default: the daemon's)",
     )
     parser.add_argument(
         "--with",
         dest="candidate",
         type=Path,
         metavar="CANDIDATE.yaml",
-        help="what would this configuration have done?",
+        help="show what this configuration would have done",
     )
     parser.add_argument(
         "--since", default="", metavar="WHEN", help="e.g. 7d or 2024-05-01T12:00:00Z (default: all)"

@@ -149,7 +149,7 @@ async def test_3_may_not_connect(cli: Cli) -> None:
     )
     _, err = await process.communicate()
     assert process.returncode == 3
-    assert b"may not connect to" in err
+    assert b"no permission to connect to" in err
 
 
 async def test_4_undone(cli: Cli, guard: FakeGuard) -> None:
@@ -193,7 +193,7 @@ async def test_6_an_order_whose_outcome_never_came(cli: Cli, folder: Path) -> No
     async with await asyncio.start_unix_server(hang_up, str(folder / "odd.sock")):
         ended = await cli(*SWITCH, "--socket", str(folder / "odd.sock"))
         assert ended.code == 6
-        assert "it may have been carried out; see: healthguard why threader" in ended.err
+        assert "it may have been carried out; check: healthguard why threader" in ended.err
         ended = await cli("status", "--socket", str(folder / "odd.sock"))
         assert ended.code == 3
 

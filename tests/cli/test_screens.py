@@ -36,9 +36,9 @@ async def test_status_is_an_aligned_table_without_colours_in_a_pipe(cli: Cli) ->
         "the last reload of /etc/hg.yaml failed",
         "the switcher works with another one",
         "threader: latched",
-        "threader: paused for 10m by alice: db work",
+        "threader: paused for another 10m by alice: db work",
         "threader: blue is baking, 1m 30s left",
-        "threader: green is known bad",
+        "threader: green has been known bad",
         "threader: hold standby_not_up: green has 0 of 2 needed passes",
     ):
         assert said in ended.out
@@ -56,7 +56,7 @@ async def test_why_is_everything_about_a_pool(cli: Cli) -> None:
     for said in (
         "threader: blue is active since 2024-05-01 11:00:00+00:00",
         "proven by the marker",
-        "a rollback would be refused: standby_not_up: green has 0 of 2 needed passes",
+        "rollback unavailable: standby_not_up: green has 0 of 2 needed passes",
         "verdict       hold",
         "detection_ms  2.1s",
         "evidence      health: fail, status, expected 200-299, status 503, 0.8 ms",
@@ -76,7 +76,7 @@ async def test_status_and_why_show_an_open_proposal_and_how_to_approve_it(
     guard.changes = {"proposal": proposal_view()}
     for words in (("status",), ("status", "threader"), ("why", "threader")):
         out = (await cli(*words)).out
-        assert "PROPOSAL blue -> green waits for a person for 2h: blue has been failing" in out
+        assert "PROPOSAL blue -> green has waited for approval for 2h: blue has been failing" in out
         assert "approve it: healthguard approve threader --id threader-k3-7" in out
     by_hand = out.split("by hand\n")[1].splitlines()
     assert by_hand[0].strip() == "healthguard approve threader --id threader-k3-7"
@@ -103,7 +103,7 @@ async def test_status_shows_dependencies_in_the_way_and_why_all(cli: Cli, guard:
     status = (await cli("status", "threader")).out
     failed = r"\(fail, refused, 1\.5 ms, \S+ \S+ ago\)"
     assert re.search(rf"dependency database is down {failed}: no automatic switch", status)
-    assert re.search(rf"dependency identity is down {failed}: it forbids nothing", status)
+    assert re.search(rf"dependency identity is down {failed}: no veto, see `why`", status)
     assert "mail" not in status
     why = (await cli("why", "threader")).out
     assert re.search(r"database +down +VETOES +fail", why)
@@ -246,7 +246,7 @@ async def test_history_follows_until_the_daemon_stops(cli: Cli, guard: FakeGuard
         queue.put_nowait(None)
     _, err = await process.communicate()
     assert process.returncode == 3
-    assert b"the daemon has ended the stream" in err
+    assert b"the daemon has closed the event stream" in err
 
 
 async def test_history_ends_with_ctrl_c(cli: Cli, guard: FakeGuard) -> None:
@@ -263,7 +263,7 @@ async def test_ctrl_c_while_waiting_says_that_it_goes_on(cli: Cli, guard: FakeGu
     await eventually_async(lambda: bool(guard.orders))
     process.send_signal(signal.SIGINT)
     _, err = await process.communicate()
-    assert (process.returncode, err) == (130, b"not waiting any longer; what was begun goes on\n")
+    assert (process.returncode, err) == (130, b"stopped waiting; what has begun goes on\n")
     guard.held.set()
     await eventually_async(lambda: guard.finished == 1)
 

@@ -26,8 +26,8 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
     ("words", "said"),
     [
         ([], "usage: healthguard"),
-        (["swich"], "no verb 'swich'. Did you mean 'switch'?"),
-        (["proposal"], "no verb 'proposal'. Did you mean 'proposals'?"),
+        (["swich"], "unknown verb 'swich'. Did you mean 'switch'?"),
+        (["proposal"], "unknown verb 'proposal'. Did you mean 'proposals'?"),
         (["proposals", "threader"], "unrecognized arguments: threader"),
         (["releases"], "required: POOL"),
         (["approve"], "required: POOL"),
@@ -59,7 +59,7 @@ def test_help_is_not_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "--help")
     assert code == 0
     assert all(f"\n  {verb} " in out for verb in VERBS)
-    assert "6  waited too long" in out
+    assert "6  timed out" in out
 
 
 @pytest.mark.parametrize("verb", VERBS)
