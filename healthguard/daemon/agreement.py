@@ -110,7 +110,7 @@ class Agreement:
         if began:
             self._say("warning", message)
         elif ended:
-            self._say("info", "switcher and daemon work with the same configuration again")
+            self._say("info", "switcher and daemon use the same configuration again")
 
 
 def explain(mine: Mine, theirs: str, problem: str, file: str) -> str:
@@ -120,7 +120,7 @@ def explain(mine: Mine, theirs: str, problem: str, file: str) -> str:
     ``file``: digest of the file as it stands, "" if the daemon cannot read it.
     """
     return (
-        f"the switcher works with another configuration ({theirs[:12]}) than this daemon "
+        f"the switcher uses another configuration ({theirs[:12]}) than this daemon "
         f"({mine.digest[:12]}): {_which(mine, theirs, problem, file)}"
     )
 
@@ -130,17 +130,17 @@ def _which(mine: Mine, theirs: str, problem: str, file: str) -> str:
     if problem:
         which = "an older one" if file == mine.digest else "the last valid one"
         return (
-            f"{which} that it has kept, because it cannot use {mine.path} as it stands: "
-            f"{_short(problem)}; repair that, then {load}"
+            f"{which}, because it cannot use the current {mine.path}: {_short(problem)}; correct "
+            f"that, then {load}"
         )
     if not file:
-        return f"{mine.path}, which this daemon cannot read; give it the right to, then {load}"
+        return f"{mine.path}, which this daemon cannot read; make it readable, then {load}"
     if file != theirs:
         return (
-            f"one which is not {mine.path} as it stands; `systemctl restart healthguard-switcher`, "
-            "and look which file its unit names"
+            f"one that is not the current {mine.path}; `systemctl restart healthguard-switcher`, "
+            f"and check which file its unit names"
         )
-    newer = f"{mine.path}, the file as it stands now, which this daemon"
+    newer = f"the current {mine.path}, which this daemon"
     if mine.rejected:
         return f"{newer} rejected or has not loaded; `healthguard reload --wait` says why"
     return f"{newer} has not loaded; {load}"

@@ -42,7 +42,7 @@ class SelfDoubt:
         if asleep > SLEPT_MS:
             self._begin(now, f"this host was suspended for {asleep / 1000:.1f} s")
         elif late > LATE:
-            self._begin(now, f"this process was stopped or starved for {late:.1f} s")
+            self._begin(now, f"healthguard was stopped or starved of CPU for {late:.1f} s")
         elif self._common_ms is not None:
             if any_passes(self._pools(), self._common_ms):
                 self._common_ms = None

@@ -277,7 +277,10 @@ class Guard:
             self.reload_ok, self.reloaded = True, clock.now()
             self.record("config_reloaded", digest=fresh.digest, pools=list(fresh.pools), by=actor)
             return Outcome(
-                Code.OK, "", f"pools: {', '.join(fresh.pools)}", {"digest": fresh.digest}
+                Code.OK,
+                "",
+                f"configuration reloaded, pools: {', '.join(fresh.pools)}",
+                {"digest": fresh.digest},
             )
 
     def _rejected(self, problems: list[str], actor: Actor) -> Outcome:
@@ -299,17 +302,22 @@ class Guard:
         }
         for place, (before, after) in fixed.items():
             if before != after:
-                problems.append(f"{fresh.path}: {place}: cannot be changed while running; restart")
+                problems.append(
+                    f"{fresh.path}: {place}: cannot be changed while running: systemctl restart "
+                    f"healthguard"
+                )
         for name, runner in self.runners.items():
             here = runner.state.memory.active
             pool = fresh.pools.get(name)
             if pool is not None and here is not None and here not in pool.policy.upstreams:
                 problems.append(
-                    f"{fresh.path}: pools.{name}.upstreams: {here} is active and cannot be removed"
+                    f"{fresh.path}: pools.{name}.upstreams: {here} is active and cannot be "
+                    f"removed: switch to another upstream first"
                 )
             if pool is not None and pool.files.link != self.config.pools[name].files.link:
                 problems.append(
-                    f"{fresh.path}: pools.{name}.link: cannot be moved while running; restart"
+                    f"{fresh.path}: pools.{name}.link: cannot be changed while running: systemctl "
+                    f"restart healthguard"
                 )
         return problems
 

@@ -224,7 +224,7 @@ class _Daemon:
             self._busy.discard(name)
             self._tasks.discard(ended)
             if not ended.cancelled() and ended.exception() is not None:
-                self._guard.host.telemetry.say("error", f"{name}: {ended.exception()!r}")
+                self._guard.host.telemetry.say("error", f"{name} failed: {ended.exception()!r}")
 
         task.add_done_callback(done)
 
@@ -238,7 +238,7 @@ class _Daemon:
         def done(ended: asyncio.Task[None]) -> None:
             self._tasks.discard(ended)
             if not ended.cancelled() and ended.exception() is not None:
-                self._failed = f"{name} ended: {ended.exception()!r}"
+                self._failed = f"the task {name} failed: {ended.exception()!r}"
                 self._stop.set()
 
         task.add_done_callback(done)
@@ -249,7 +249,7 @@ class _Daemon:
         telemetry.systemd.stopping()
         if self._failed:
             telemetry.say("error", self._failed)
-        self._guard.record("daemon_stopping", reason=self._failed or "told to stop")
+        self._guard.record("daemon_stopping", reason=self._failed or "SIGTERM or SIGINT")
         await self._guard.stop()
         schedule.close()
         if self._control is not None:

@@ -164,7 +164,7 @@ DIFFERS = _family(
     "switcher_config_differs",
     "gauge",
     (),
-    "1 while the switcher works with another configuration than the daemon. No sample if inline.",
+    "1 while the switcher uses another configuration than the daemon. No sample if inline.",
 )
 LAST_PROBE = _family(
     "last_probe_timestamp_seconds", "gauge", _UPSTREAM, "When this upstream was last probed."

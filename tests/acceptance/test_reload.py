@@ -99,7 +99,7 @@ def test_the_active_upstream_cannot_be_removed(tmp_path: Path) -> None:
         del pool["upstreams"]["blue"]
         world.reconfigure({})
         said = world.cli("reload", code=2)
-        assert "blue is active and cannot be removed" in said
+        assert "blue is active and cannot be removed: switch to another upstream first" in said
         assert set(world.pool()["upstreams"]) == {"blue", "green"}
 
 

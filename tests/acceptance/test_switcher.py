@@ -139,7 +139,7 @@ def test_another_configuration_than_the_switchers_is_told_until_it_is_loaded(
     world.wait_metric(differs, 0)
     world.reconfigure({"pools": {"app": {"health": {"rise": 3}}}})  # and nobody reloads
     eventually(lambda: world.metric(differs) == 1, within=30, step=0.5)
-    said = "the switcher works with another configuration"
+    said = "the switcher uses another configuration"
     assert said in world.cli("status")
     view = world.daemon.status()["switcher"]
     assert view["config_digest"] != world.daemon.status()["config"]["digest"]
@@ -153,7 +153,7 @@ def test_another_configuration_than_the_switchers_is_told_until_it_is_loaded(
     assert said not in world.cli("status")
     log = world.daemon.log()
     assert log.count(said) == 1
-    assert log.count("work with the same configuration again") == 1
+    assert log.count("use the same configuration again") == 1
 
     # A broken edit differs from nothing: both go on with what they have.
     world.daemon.config_file.write_text("nonsense: 1\n")

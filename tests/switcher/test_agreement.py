@@ -114,7 +114,7 @@ async def test_it_is_told_once_when_it_begins_and_once_when_it_ends(desk: Desk) 
     assert desk.agreement.differs is True
     [(level, message)] = desk.said
     assert level == "warning"
-    assert "the switcher works with another configuration" in message
+    assert "the switcher uses another configuration" in message
     assert "systemctl reload healthguard" in message
     view = desk.agreement.view()
     assert view is not None
@@ -122,7 +122,7 @@ async def test_it_is_told_once_when_it_begins_and_once_when_it_ends(desk: Desk) 
     desk.mine = desk.other.goes_by[0]
     await desk.pass_time(2)
     assert desk.agreement.differs is False
-    assert desk.said[1:] == [("info", "switcher and daemon work with the same configuration again")]
+    assert desk.said[1:] == [("info", "switcher and daemon use the same configuration again")]
 
 
 async def test_what_the_switcher_says_by_the_way_counts_too(desk: Desk) -> None:
@@ -178,15 +178,15 @@ async def test_a_file_that_is_gone_or_not_ours_to_read_harms_nothing(desk: Desk)
 @pytest.mark.parametrize(
     ("file", "problem", "rejected", "said"),
     [
-        (NEW, "", False, ("the file as it stands now, which this daemon has not loaded",
+        (NEW, "", False, ("the current /etc/healthguard/healthguard.yaml, which this daemon has not loaded",
                           "`systemctl reload healthguard`")),
         (NEW, "", True, ("which this daemon rejected", "`healthguard reload --wait` says why")),
         (OLD, "y.yaml:3: unknown key\ny.yaml:9: x", False,
-         ("an older one that it has kept", "y.yaml:3: unknown key (and 1 more)", "repair")),
+         ("an older one, because it cannot use", "y.yaml:3: unknown key (and 1 more)", "correct that")),
         (OTHER, "y.yaml:3: unknown key", False,
-         ("the last valid one that it has kept", "repair", "`systemctl reload healthguard`")),
-        (OLD, "", False, ("which is not", "`systemctl restart healthguard-switcher`")),
-        (OTHER, "", False, ("which is not", "`systemctl restart healthguard-switcher`")),
+         ("the last valid one, because it cannot use", "correct that", "`systemctl reload healthguard`")),
+        (OLD, "", False, ("one that is not the current", "`systemctl restart healthguard-switcher`")),
+        (OTHER, "", False, ("one that is not the current", "`systemctl restart healthguard-switcher`")),
         ("", "", False, ("which this daemon cannot read", "`systemctl reload healthguard`")),
     ],
 )  # fmt: skip
