@@ -200,7 +200,7 @@ def _uninterrupted() -> Iterator[None]:
 
     def wait(number: signal.Signals) -> None:
         with suppress(OSError):
-            sys.stderr.write(f"{number.name}: the switch under way is finished first\n")
+            sys.stderr.write(f"{number.name}: finishing the running switch first\n")
 
     loop = asyncio.get_running_loop()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -67,7 +67,7 @@ def switch(
         return outcome
     return _with_warning(
         outcome,
-        f"a daemon is running and takes this for a change by somebody else; better: "
+        f"the daemon is running and will treat this as a change by someone else; next time: "
         f"healthguard switch {pool} {upstream}",
     )
 
@@ -94,7 +94,7 @@ async def _run(config: Config, pool: str, order: Order, seams: Seams) -> Outcome
         outcome = replace(outcome, code=Code.NO_ACCESS)
     if not story.problem:
         return outcome
-    return _with_warning(outcome, f"the event is not in the event log: {story.problem}")
+    return _with_warning(outcome, f"this switch is missing from the event log: {story.problem}")
 
 
 def _shown(outcome: Outcome, order: Order) -> Outcome:
@@ -155,7 +155,10 @@ def _foreign(config: Config, daemon: Peer | None) -> str:
         owner = config.daemon.state_dir.stat().st_uid if owner is None else owner
     if owner is None or owner == os.geteuid():
         return ""
-    return f"this guard belongs to uid {owner}, and only that user holds its lock; run this as them"
+    return (
+        f"the daemon runs as uid {owner}, and only that user holds its lock: run this as that user "
+        f"or as root"
+    )
 
 
 def _unknown(config: Config, pool: str, upstream: str) -> str:

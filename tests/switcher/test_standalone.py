@@ -256,7 +256,7 @@ def test_an_event_log_that_cannot_be_written_is_told_and_stops_nothing(host: Hos
     host.log.mkdir()
     outcome = host.switch("green")
     assert outcome.code == 0, outcome
-    assert "not in the event log" in str(outcome.data["warnings"])
+    assert "missing from the event log" in str(outcome.data["warnings"])
     assert host.nginx.get() == "green"
 
 
@@ -270,7 +270,7 @@ def test_root_writes_the_log_as_the_owner_of_its_folder(host: Host) -> None:
     assert host.names() == ["switch_started", "switch_completed"]
     host.log.unlink()
     host.log.symlink_to(precious)
-    assert "not in the event log" in str(host.switch("blue").data["warnings"])
+    assert "missing from the event log" in str(host.switch("blue").data["warnings"])
     assert precious.read_text() == "", "root was not led elsewhere"
 
 
@@ -281,7 +281,7 @@ def test_beside_a_daemon_it_says_that_the_daemon_should_be_asked(host: Host) -> 
         outcome = host.switch("green")
     assert outcome.code == 0, outcome
     assert "healthguard switch app green" in str(outcome.data["warnings"])
-    assert "a daemon is running" in str(outcome.data["warnings"])
+    assert "the daemon is running" in str(outcome.data["warnings"])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
@@ -325,7 +325,7 @@ def test_a_key_press_in_the_middle_lets_it_end(host: Host) -> None:
             process.send_signal(number)
         said, warned = process.communicate(timeout=40)
     assert process.returncode == 4, said + warned
-    assert "finished first" in warned
+    assert "finishing the running switch first" in warned
     assert host.nginx.linked() == "blue"
     assert host.names() == ["switch_started", "switch_undone"]
 
