@@ -125,7 +125,7 @@ class SocketSwitcher:
             except _Refusal as err:
                 why = f"{why}; {err}"
                 break
-        message = f"the outcome is not known: {why}"
+        message = f"the outcome of this switch is unknown: {why}"
         return Done(outcome="", message=message, recovered=True)
 
     async def _result(self, switch_id: str, left_s: float) -> Done:
@@ -143,7 +143,7 @@ class SocketSwitcher:
         answer = await self._ask(Reconcile(), deadline_s)
         items = answer.get("recovered")
         if not isinstance(items, list):
-            raise WireError("not the result of a reconcile")
+            raise WireError("the switcher's answer is not the result of a reconcile")
         return tuple(load(Recovered, item) for item in items)
 
     # ----------------------------------------------------------- one request, one answer
@@ -170,9 +170,9 @@ class SocketSwitcher:
         except TimeoutError:
             raise _Broken(f"the switcher did not answer within {deadline_s:.0f} s") from None
         except (OSError, asyncio.IncompleteReadError):
-            raise _Broken("the connection to the switcher broke before its answer") from None
+            raise _Broken("the connection to the switcher was lost before it answered") from None
         except asyncio.LimitOverrunError:
-            raise _Broken("the switcher's answer has no end") from None
+            raise _Broken("the switcher's answer is incomplete") from None
         finally:
             writer.close()
             with suppress(OSError):
@@ -198,9 +198,9 @@ def _no_connection(path: Path, err: Exception) -> str:
         return f"the switcher at {path} does not accept connections"
     number = getattr(err, "errno", None)
     if number == errno.ENOENT:
-        return f"there is no switcher socket at {path}"
+        return f"the switcher's socket {path} does not exist"
     if number == errno.ECONNREFUSED:
-        return f"no switcher listens at {path}"
+        return f"no switcher is listening on {path}"
     if number in (errno.EACCES, errno.EPERM):
         return f"no permission to use the switcher's socket {path}"
     return f"the switcher at {path} cannot be reached: {getattr(err, 'strerror', None) or err}"

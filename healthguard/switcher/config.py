@@ -111,10 +111,14 @@ def untrusted(path: Path, writers: frozenset[int]) -> str:
             return f"{each}: {err.strerror or err}"
         if seen.st_uid not in writers:
             return (
-                f"{each}: the {what} belongs to uid {seen.st_uid}: it could change what root does"
+                f"{each}: the {what} belongs to uid {seen.st_uid}, who could control what root "
+                f"does. chown root {each}"
             )
         if stat.S_IMODE(seen.st_mode) & 0o022:
-            return f"{each}: others may write to the {what}: they could change what root does"
+            return (
+                f"{each}: the {what} is writable by group or others, who could control what root "
+                f"does. chmod go-w {each}"
+            )
     return ""
 
 

@@ -44,7 +44,11 @@ def tell(ends: Mapping[str, Recovered], before: Mapping[str, str], log: logging.
     for switch_id, pool in before.items():
         end = ends.get(switch_id)
         if end is None:
-            log.error("%s: the switch %s is still open: another process acts", pool, switch_id)
+            log.error(
+                "%s: the switch %s is still open: another process is working on nginx",
+                pool,
+                switch_id,
+            )
             code = Code.REFUSED
         elif end.done.outcome == LOST:
             log.error("%s: %s", pool, end.done.message)
@@ -52,7 +56,7 @@ def tell(ends: Mapping[str, Recovered], before: Mapping[str, str], log: logging.
         else:
             log.warning("%s: %s: %s", pool, end.done.outcome, end.done.message)
     if not before:
-        log.info("no switch was cut off")
+        log.info("no interrupted switch found")
     return code
 
 

@@ -135,10 +135,12 @@ class SwitcherServer:
         if len(self._handlers) > 4 * MAX_CONNECTIONS:
             raise ConnectionAbortedError  # not even an answer
         if peer.uid not in self._allowed:
-            self._log.warning("refused uid %d (pid %d)", peer.uid, peer.pid)
+            self._log.warning("refused a request from uid %d (pid %d)", peer.uid, peer.pid)
             return Refused("forbidden", f"uid {peer.uid} may not use the switcher")
         if len(self._handlers) > MAX_CONNECTIONS:
-            return Refused("busy", f"more than {MAX_CONNECTIONS} connections at once")
+            return Refused(
+                "busy", f"too many connections to the switcher (limit {MAX_CONNECTIONS})"
+            )
         return None
 
     async def _send(self, writer: asyncio.StreamWriter, message: Mapping[str, Any]) -> None:
@@ -157,7 +159,9 @@ class SwitcherServer:
             answer = _error(err.code, str(err))
         except Exception:
             self._log.exception("%s failed", type(request).__name__)
-            answer = _error("internal", "the switcher failed; its log has the reason")
+            answer = _error(
+                "internal", "the switcher failed; see journalctl -u healthguard-switcher"
+            )
         digest = self._built[0].digest if self._built else ""
         return {**answer, "config": {"digest": digest, "problem": self._source.problem}}
 
@@ -202,7 +206,7 @@ class SwitcherServer:
         async with self._act:
             # Whoever has left, or was told that nothing is known, counts on nothing happening.
             if gone() or order.switch_id in self._given_up:
-                message = "not begun: whoever asked for it had gone"
+                message = "not started: the requester had disconnected"
                 done = Done(REFUSED, gate=GATE, message=message)
             else:
                 self._log.info("%s: %s to %s", order.switch_id, order.pool, order.to)
@@ -211,7 +215,8 @@ class SwitcherServer:
                 except Exception:
                     self._log.exception("%s failed", order.switch_id)
                     message = (
-                        "the outcome is not known: the switcher failed; its log has the reason"
+                        "the outcome of this switch is unknown: the switcher failed; see "
+                        "journalctl -u healthguard-switcher"
                     )
                     done = Done(outcome="", message=message)
             self._log.info("%s: %s %s", order.switch_id, done.outcome or "unknown", done.message)
@@ -226,7 +231,7 @@ class SwitcherServer:
         if end is None:
             # From now on this id is never begun: the asker goes on without it.
             self._given_up.append(switch_id)
-            raise Refused("unknown_switch", "the switcher does not know of this switch")
+            raise Refused("unknown_switch", "the switcher does not know this switch")
         return as_recovered(end)
 
     async def _reconcile(self) -> tuple[Recovered, ...]:
@@ -246,7 +251,7 @@ class SwitcherServer:
         except Refused as err:
             self._log.error("%s", err)
         except Exception:
-            self._log.exception("reconcile at the start failed")
+            self._log.exception("the reconcile at startup failed")
 
     # ----------------------------------------------------------- what they need
 
@@ -271,7 +276,7 @@ class SwitcherServer:
         assert self._built is not None
         pools = self._built[0].pools
         if pool not in pools:
-            raise Refused("unknown_pool", f"there is no pool {pool[:80]!r}")
+            raise Refused("unknown_pool", f"the switcher's configuration has no pool {pool[:80]!r}")
         for name in (upstream, origin):
             if name is not None and name not in pools[pool].upstreams:
                 raise Refused("unknown_upstream", f"pool {pool} has no upstream {name[:80]!r}")
@@ -291,9 +296,9 @@ async def _request_line(reader: asyncio.StreamReader) -> bytes | None:
     except asyncio.IncompleteReadError:
         return None
     except asyncio.LimitOverrunError:
-        raise Refused("too_large", f"a request has at most {wire.MAX_LINE} bytes") from None
+        raise Refused("too_large", f"the request is longer than {wire.MAX_LINE} bytes") from None
     except TimeoutError:
-        raise Refused("timeout", f"no whole request within {REQUEST_S:g} s") from None
+        raise Refused("timeout", f"no complete request within {REQUEST_S:g} s") from None
 
 
 def _gone(writer: asyncio.StreamWriter) -> bool:

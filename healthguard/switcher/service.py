@@ -130,14 +130,14 @@ def inherited_socket(environ: Mapping[str, str]) -> socket.socket | None:
     if environ.get("LISTEN_PID") != str(os.getpid()):
         return None
     if environ.get("LISTEN_FDS") != "1":
-        raise ValueError(f"systemd must hand on one socket, not {environ.get('LISTEN_FDS')}")
+        raise ValueError(f"systemd must pass exactly one socket, not {environ.get('LISTEN_FDS')}")
     try:
         given = socket.socket(fileno=_FIRST_FD)
         accepts = given.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except OSError as err:
         raise ValueError(f"descriptor {_FIRST_FD} is not a socket: {err.strerror}") from None
     if given.family != socket.AF_UNIX or not accepts:
-        raise ValueError("the socket handed on must be a listening unix socket (Accept=no)")
+        raise ValueError("the socket from systemd must be a listening unix socket (Accept=no)")
     os.set_inheritable(_FIRST_FD, False)  # nginx -t and friends must not keep it
     given.setblocking(False)
     return given
@@ -149,7 +149,9 @@ def inherited_socket(environ: Mapping[str, str]) -> socket.socket | None:
 def _configured(source: ConfigSource) -> Path:
     path = source.current().socket
     if path is None:
-        raise ValueError("nginx.switcher is inline: there is no socket to listen on; see --listen")
+        raise ValueError(
+            "nginx.switcher is inline, so there is no socket to listen on: use --listen PATH"
+        )
     return path
 
 
@@ -174,7 +176,7 @@ def _take_lock(path: Path) -> None:
         handle = os.open(lock, flags, 0o600)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise SocketError(f"{path}: another switcher has it") from None
+        raise SocketError(f"{path}: another switcher already uses this socket") from None
     except OSError as err:
         raise SocketError(f"{path}: cannot be locked: {err.strerror or err}") from None
 
@@ -184,7 +186,7 @@ def _open_folder(folder: Path) -> str:
     seen = folder.stat()
     if seen.st_uid == 0 and not stat.S_IMODE(seen.st_mode) & 0o022:
         return ""
-    return f"{folder}: only root may write to the folder of the switcher's socket"
+    return f"{folder}: the folder of the switcher's socket must be writable by root only"
 
 
 def _daemon_uid() -> int | None:

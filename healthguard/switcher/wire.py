@@ -100,7 +100,7 @@ def load(kind: type[T], value: object) -> T:
     try:
         return codec.decode(kind, value)
     except codec.Misfit as misfit:
-        raise WireError(f"not what a switcher answers: {misfit}") from None
+        raise WireError(f"unexpected answer from the switcher: {misfit}") from None
 
 
 def _object(line: bytes) -> dict[str, Any]:

@@ -158,7 +158,7 @@ async def test_a_misbehaving_switcher_leaves_the_outcome_open(tmp_path: Path, se
         assert (fact.ticket, fact.gate) == (None, "switcher_unavailable")
         done = await switcher.commit(ORDER)
         assert (done.outcome, done.recovered) == ("", True)
-        assert "not known" in done.message
+        assert "is unknown" in done.message
         assert await switcher.reconcile() == ()
         commits = [line for line in lines if b'"commit"' in line]
         assert len(commits) == 1, "never sent twice"

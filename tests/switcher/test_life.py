@@ -117,7 +117,7 @@ def test_a_request_found_after_its_client_has_left_is_not_begun(service: Service
     with service.connect() as client:
         client.sendall(LINE)
     service.send(signal.SIGCONT)
-    eventually(lambda: "had gone" in service.log())
+    eventually(lambda: "the requester had disconnected" in service.log())
     assert service.acts() == []
     done = service.ask(do="result", switch_id="t-1")["recovered"]["done"]
     assert (done["outcome"], done["gate"]) == ("refused", "switcher_unavailable")
@@ -133,7 +133,7 @@ def test_what_was_given_up_is_not_begun_later(service: Service) -> None:
 def test_a_switcher_that_fails_is_not_taken_for_a_refusal(service: Service) -> None:
     done = service.ask(**{**COMMIT, "ticket": "explode"})["done"]
     assert done["outcome"] == ""
-    assert "not known" in done["message"]
+    assert "is unknown" in done["message"]
     assert "boom" in service.log()
     assert service.ask(do="ping")["pong"]
     [found] = service.ask(do="reconcile")["recovered"]
@@ -183,12 +183,12 @@ def test_a_file_that_others_may_write_is_not_obeyed(service: Service) -> None:
     service.ask(do="ping")
     service.config.chmod(0o666)
     service.config.write_text(CONFIG.replace("green", "red"))
-    assert "others may write" in service.ask(do="ping")["config"]["problem"]
+    assert "the file is writable by group or others" in service.ask(do="ping")["config"]["problem"]
     assert "error" in service.ask(do="prepare", pool="threader", upstream="red")
     service.config.chmod(0o644)
     service.config.parent.chmod(0o777)
     service.config.write_text(CONFIG.replace("green", "red "))
-    assert "others may write to the folder" in service.ask(do="ping")["config"]["problem"]
+    assert "the folder is writable by group or others" in service.ask(do="ping")["config"]["problem"]
 
 
 def test_a_full_or_missing_state_folder_does_not_stop_a_switch(service: Service) -> None:

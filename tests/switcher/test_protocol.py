@@ -152,7 +152,7 @@ def test_strangers_are_kept_out_twice(service: Service) -> None:
     assert ask().strip() == "permission", "by the mode of the socket"
     service.path.chmod(0o666)
     assert json.loads(ask())["error"]["code"] == "forbidden"
-    assert "refused uid 65534" in service.log()
+    assert "refused a request from uid 65534" in service.log()
     service.path.chmod(0o600)
 
 
@@ -162,7 +162,7 @@ def test_a_live_socket_is_never_taken_away(service: Service) -> None:
         service.command(), env=service.environ, capture_output=True, text=True, check=False
     )
     assert second.returncode == 1
-    assert "another switcher has it" in second.stderr
+    assert "another switcher already uses this socket" in second.stderr
     # Neither without the lock file.
     (service.path.parent / f".{service.path.name}.lock").unlink()
     third = subprocess.run(
