@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from healthguard import __version__
 from healthguard.core.events import Say
 from healthguard.core.model import Instant, Result
+from healthguard.machine.slices import in_slices
 from healthguard.telemetry import event as events
 from healthguard.telemetry import metrics
 from healthguard.telemetry.eventlog import EventLog
@@ -23,7 +24,6 @@ from healthguard.views.status import status_line
 
 _SUMMARY_EVERY = 10  # seconds
 _STATUS_EVERY = 15  # seconds, when nothing happens
-_YIELD_EVERY = 8  # pools
 
 
 class Telemetry:
@@ -141,11 +141,7 @@ class Telemetry:
 
     async def status(self) -> str:
         """The STATUS line as it is now."""
-        views = []
-        for view in self._pools():
-            views.append(view)
-            if len(views) % _YIELD_EVERY == 0:
-                await asyncio.sleep(0)
+        views = [view async for view in in_slices(self._pools())]
         return status_line(views, self._wall_ms(), self.event_log.problem)
 
     async def close(self) -> None:

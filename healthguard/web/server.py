@@ -12,6 +12,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from healthguard.machine.slices import in_slices
 from healthguard.telemetry.exposition import CONTENT_TYPE
 from healthguard.telemetry.telemetry import Telemetry
 from healthguard.views.model import PoolView
@@ -146,11 +147,8 @@ class _Pages:
         return _text(503, "a pool makes no progress\n")
 
     async def _ready(self) -> web.Response:
-        names = list(self._guard.pools())
         waiting = []
-        for number, name in enumerate(names):
-            if number % 8 == 7:
-                await asyncio.sleep(0)
+        async for name in in_slices(list(self._guard.pools())):
             with suppress(KeyError):  # gone by a reload in between
                 waiting.extend(_without_verdict(self._guard.pool(name)))
         if not waiting:

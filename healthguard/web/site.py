@@ -1,6 +1,5 @@
 """The page over HTTP: the document, its files, its stream."""
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Iterable
 from importlib import resources
@@ -8,6 +7,7 @@ from importlib import resources
 from aiohttp import web
 
 from healthguard.core.moments import iso
+from healthguard.machine.slices import in_slices
 from healthguard.web.snapshot import PageSource, Snapshot, Snapshots
 from healthguard.web.stream import PageStreams
 from healthguard.web.tree import Element, el, html
@@ -92,10 +92,7 @@ class Site:
     async def _document(self, now: Snapshot) -> bytes:
         """The whole page, made once for each snapshot and in small pieces: probes go on."""
         if self._made[0] is not now:
-            cards = []
-            for name in now.pools:
-                cards.append(html(now.parts[name]))
-                await asyncio.sleep(0)
+            cards = [html(now.parts[name]) async for name in in_slices(now.pools)]
             before, after = html(self._frame(now)).split(_CARDS)
             text = "".join(("<!doctype html>", before, *cards, after))
             self._made = (now, text.encode(errors="replace"))

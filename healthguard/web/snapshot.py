@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import NamedTuple, Protocol
 
+from healthguard.machine.slices import in_slices
 from healthguard.views.documents import AboutView, ReleasesView, WhyView
 from healthguard.views.model import PoolView
 from healthguard.web import pool, top
@@ -109,7 +110,7 @@ class Snapshots:
 
     async def _cards(self) -> AsyncIterator[tuple[PoolView, Element]]:
         names = list(self._seen.pools())
-        for name in names:
+        async for name in in_slices(names):
             try:
                 view = self._seen.pool(name)
                 if len(names) > CARDS and level(view) == GOOD:
@@ -118,7 +119,6 @@ class Snapshots:
                     yield view, pool.card(self._seen.why(name), self._releases(name))
             except KeyError:  # gone by a reload in between
                 continue
-            await asyncio.sleep(0)  # probes go on
 
     def _releases(self, name: str) -> ReleasesView | None:
         ledger = self._seen.releases(name)
