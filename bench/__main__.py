@@ -46,7 +46,7 @@ def main() -> int:
 def _measure(name: str, root: Path, options: argparse.Namespace) -> list[Part]:
     quick = options.quick
     if name == "fleet":
-        pools, warm, span = (100, 4.0, 5.0) if quick else (500, 15.0, 30.0)
+        pools, warm, span = (100, 4.0, 5.0) if quick else (500, 15.0, 60.0)
         return [fleet.measure(root, options.python, pools=pools, warm=warm, span=span)]
     if name == "idle":
         warm, span, starts = (4.0, 10.0, 3) if quick else (15.0, 600.0, 9)
