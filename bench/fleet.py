@@ -250,8 +250,6 @@ def _judge(
     added = (costs[1] / costs[0] - 1) * 100
     part.findings += [
         Finding("CPU that the scrapes add", f"{added:.1f} %", "5 %", added <= 5),
-        Finding("start jitter p99", f"{jitters[0]:.1f} ms", "5 ms", jitters[0] <= 5),
-        Finding(
-            "start jitter p99 while scraped", f"{jitters[1]:.1f} ms", "10 ms", jitters[1] <= 10
-        ),
+        _lateness("start jitter p99", jitters[0], 5),
+        _lateness("start jitter p99 while scraped", jitters[1], 10),
     ]

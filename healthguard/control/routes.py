@@ -14,7 +14,7 @@ from aiohttp.web_request import BaseRequest
 
 from healthguard.control import answers, bodies
 from healthguard.control.access import Access
-from healthguard.control.door import MAX_BODY, Door, json_response
+from healthguard.control.door import Door
 from healthguard.control.errors import ApiError, unknown
 from healthguard.control.ports import GuardPort
 from healthguard.control.stream import EventStreams
@@ -22,6 +22,8 @@ from healthguard.core import durations
 from healthguard.core.codes import Code
 from healthguard.core.model import Actor, Outcome
 from healthguard.core.moments import since_wall_ms
+from healthguard.doors.answers import json_answer
+from healthguard.doors.clients import MAX_BODY
 
 log = logging.getLogger("healthguard.control")
 
@@ -83,8 +85,7 @@ class Api:
         try:
             response = await self._answer(request, door)
         except ApiError as error:
-            response = json_response(error.body(), error.status)
-            response.headers.update(error.headers)
+            response = json_answer(error.body(), error.status, error.headers)
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception:
@@ -97,7 +98,7 @@ class Api:
                 + ("" if reading else "; what became of the order is not known"),
                 exit_code=Code.NO_ACCESS if reading else Code.LOST,
             )
-            response = json_response(mistake.body(), mistake.status)
+            response = json_answer(mistake.body(), mistake.status)
         door.answering()
         return response
 
@@ -121,7 +122,7 @@ class Api:
         if route.kind == "events":
             return await self._events(request, door, trusted)
         view = self._view(route)
-        return json_response(view if trusted else answers.without_excerpts(view))
+        return json_answer(view if trusted else answers.without_excerpts(view))
 
     def _check(self, route: Route, query: Mapping[str, str]) -> None:
         for name in query:
@@ -170,7 +171,7 @@ class Api:
         outcome = await self._wait_for(order, actor, wait_ms)
         if outcome is None:
             outcome = await self._still_going(route, actor, started_ms, wait_ms)
-        return json_response(answers.body(outcome), answers.status(outcome))
+        return json_answer(answers.body(outcome), answers.status(outcome))
 
     def _check_upstream(self, pool: str, upstream: str | None) -> None:
         known = self._guard.pool(pool).upstreams

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,9 +10,10 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from healthguard.control.answers import without_excerpts
-from healthguard.control.door import ANSWER_S, Door, plain
+from healthguard.control.door import ANSWER_S, Door
 from healthguard.control.errors import ApiError
 from healthguard.control.ports import Event, GuardPort
+from healthguard.doors.answers import json_line
 
 MAX_STREAMS = 16
 MAX_PER_STRANGER = 4  # streams of one user who may not change things
@@ -145,10 +145,9 @@ class _Coming:
 async def _write(response: web.StreamResponse, door: Door, event: Event, trusted: bool) -> None:
     """One line. ConnectionError when the client does not read."""
     shown = event if trusted else without_excerpts(event)
-    line = json.dumps(shown, ensure_ascii=False, default=plain) + "\n"
     try:
         async with asyncio.timeout(ANSWER_S):
-            await response.write(line.encode(errors="replace"))
+            await response.write(json_line(shown))
     except TimeoutError:
         door.cut()
         raise ConnectionResetError("the client does not read") from None

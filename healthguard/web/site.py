@@ -1,12 +1,14 @@
 """The page over HTTP: the document, its files, its stream."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 
 from aiohttp import web
 
 from healthguard.core.moments import iso
+from healthguard.doors.answers import answer
+from healthguard.doors.clients import ClientConnection, PathHandler
 from healthguard.machine.slices import in_slices
 from healthguard.web.snapshot import PageSource, Snapshot, Snapshots
 from healthguard.web.stream import PageStreams
@@ -63,22 +65,27 @@ class Site:
         self.streams.close()
         await self._snapshots.close()
 
-    async def answer(
-        self, request: web.BaseRequest, keep: Callable[[], None]
-    ) -> web.StreamResponse | None:
-        """The answer to a GET or HEAD; None: not a page of ours.
+    def routes(self) -> Mapping[str, PathHandler]:
+        """What answers a GET or HEAD of each path of ours."""
+        return {"/": self._page, "/events": self._events, **dict.fromkeys(_FILES, self._send_file)}
 
-        ``keep`` is called where a connection is to live longer than others.
-        """
-        if request.path == "/":
-            return _reply(await self._document(await self._snapshots.now()), "text/html")
-        if request.path == "/events":
-            return await self.streams.answer(request, HEADERS, keep)
-        if request.path in _FILES:
-            reply = _reply(self._file(request.path), _FILES[request.path])
-            reply.headers["Cache-Control"] = "max-age=86400"  # their address names their content
-            return reply
-        return None
+    async def _page(
+        self, _request: web.BaseRequest, _client: ClientConnection
+    ) -> web.StreamResponse:
+        body = await self._document(await self._snapshots.now())
+        return answer(body, "text/html", headers=HEADERS)
+
+    async def _events(
+        self, request: web.BaseRequest, client: ClientConnection
+    ) -> web.StreamResponse:
+        return await self.streams.answer(request, HEADERS, client)
+
+    async def _send_file(
+        self, request: web.BaseRequest, _client: ClientConnection
+    ) -> web.StreamResponse:
+        # For long: its address names its content.
+        headers = {**HEADERS, "Cache-Control": "max-age=86400"}
+        return answer(self._file(request.path), _FILES[request.path], headers=headers)
 
     def _file(self, path: str) -> bytes:
         if path not in self._files:
@@ -125,9 +132,3 @@ def _freshness(now: Snapshot) -> Element:
     """How old this page is; JavaScript takes it over."""
     made = moment(iso(now.at_ms), "clock")
     return el("p", "as of ", made, "; reload for news", id="live", role="status")
-
-
-def _reply(body: bytes, kind: str) -> web.Response:
-    reply = web.Response(body=body, content_type=kind, charset="utf-8", headers=HEADERS)
-    reply.force_close()
-    return reply

@@ -5,11 +5,13 @@ There are no queues: a client that reads slowly skips states, one that does not 
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import suppress
 
 from aiohttp import web
 
+from healthguard.doors.answers import text_answer
+from healthguard.doors.clients import ClientConnection
 from healthguard.web.snapshot import Snapshot, Snapshots
 
 CLIENTS = 16
@@ -36,20 +38,18 @@ class PageStreams:
             task.cancel()
 
     async def answer(
-        self, request: web.BaseRequest, headers: dict[str, str], keep: Callable[[], None]
+        self, request: web.BaseRequest, headers: Mapping[str, str], client: ClientConnection
     ) -> web.StreamResponse:
-        """Stream until the client leaves. ``keep`` frees the connection from its short life."""
+        """Stream until the client leaves; its connection lives longer than others."""
         if len(self._tasks) >= CLIENTS:
-            busy = web.Response(status=503, text="too many look already; reload for a new state\n")
-            busy.headers["Retry-After"] = "15"
-            busy.force_close()
-            return busy
+            busy = "too many look already; reload for a new state\n"
+            return text_answer(busy, 503, {"Retry-After": "15"})
         response = web.StreamResponse(headers={**headers, "Content-Type": "text/event-stream"})
         response.force_close()
         if request.method == "HEAD":
             await response.prepare(request)
             return response
-        keep()
+        client.no_deadline()
         task = asyncio.create_task(self._send(request, response), name="page stream")
         self._tasks.add(task)
         try:

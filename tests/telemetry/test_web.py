@@ -11,6 +11,7 @@ from aiohttp import ClientSession
 from healthguard.telemetry import exposition
 from healthguard.views.model import PoolView
 from healthguard.web import server as web
+from healthguard.web.site import Site
 from tests.support.eventually import eventually_async
 
 from .conftest import Bench
@@ -80,6 +81,26 @@ async def test_content_type_and_other_methods(port: int) -> None:
             assert (got.status, int(got.headers["Content-Length"]) > 1000) == (200, True)
         async with session.post(f"http://127.0.0.1:{port}/metrics", data=b"x" * 200_000) as got:
             assert got.status == 405
+
+
+PATHS = {
+    *("/", "/events", "/metrics", "/-/healthy", "/-/ready"),
+    *("/page/page.css", "/page/page.js", "/page/good.svg", "/page/warn.svg", "/page/bad.svg"),
+}
+
+
+async def test_the_port_has_no_route_that_changes_anything(
+    port: int, guard: FakeGuard, bench: Bench
+) -> None:
+    pages = web.Pages(guard, bench.telemetry, Site(guard, lambda: ()))
+    assert set(pages.routes) == PATHS
+    reads = {"pools", "pool", "about", "why", "releases", "events", "follow", "progress"}
+    assert {name for name in dir(web.Vital) if not name.startswith("_")} == reads
+    async with ClientSession() as session:
+        for path in PATHS:
+            for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+                async with session.request(method, f"http://127.0.0.1:{port}{path}") as got:
+                    assert (got.status, got.headers["Allow"]) == (405, "GET, HEAD"), path
 
 
 async def test_two_hundred_scrapes_at_once(
