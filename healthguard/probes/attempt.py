@@ -53,7 +53,7 @@ class Attempt:
     def start(self, done: Done) -> None:
         """See Prober."""
         if self._done is not None or self._delivery is not None:
-            raise RuntimeError("the last check has not ended")
+            raise RuntimeError("the previous check is still running")
         self._loop = loop = asyncio.get_running_loop()
         self._done = done
         self._started_us = self._connect_us = now_us()
@@ -95,7 +95,7 @@ class Attempt:
 
     def _on_timeout(self) -> None:
         """The deadline has come; the default is a plain fail."""
-        self._finish(failure="timeout", detail=f"nothing complete within {self._timeout_s:g} s")
+        self._finish(failure="timeout", detail=f"no complete answer within {self._timeout_s:g} s")
 
     def _trouble(self, error: Exception) -> None:
         """End with what an exception means."""
@@ -126,7 +126,10 @@ class Attempt:
         if inconclusive is None and self._doubtful(now, latency, failure):
             late_ms = (now - self._started_us) // 1000
             inconclusive, failure, verdicts, raw, release = "loop_late", None, (), b"", None
-            detail = f"we looked {late_ms} ms after the start of a check of {self._timeout_s:g} s"
+            detail = (
+                f"healthguard looked {late_ms} ms after the start of a check limited to "
+                f"{self._timeout_s:g} s"
+            )
         self._clear()
         # Here it leaves the probe: what an upstream has said back to us is not shown to anybody.
         shown = excerpt(raw, self._secrets) if raw else ""

@@ -97,7 +97,7 @@ class Connection(Attempt):
 
         self._resolving = self._shared.in_thread(look_up, self._resolved)
         if not self._resolving:
-            self._finish(inconclusive="dns", detail="too many look-ups are waiting already")
+            self._finish(inconclusive="dns", detail="too many DNS lookups are waiting")
 
     def _resolved(self, found: Lookup[list[Any]]) -> None:
         self._resolving = False
@@ -147,16 +147,18 @@ class Connection(Attempt):
         if self._watching == READ:
             self._next()
         elif self._watching == WRITE and writable(self._fd):
-            self._finish(inconclusive="loop_late", detail="connected, but we came too late to ask")
+            self._finish(
+                inconclusive="loop_late", detail="connected, but too late to send the request"
+            )
 
     def _on_timeout(self) -> None:
         if self._waiting:
-            self._finish(inconclusive="dns", detail=f"{self._host}: no answer of the resolver")
+            self._finish(inconclusive="dns", detail=f"{self._host}: no answer from the resolver")
             return
         self._finish(failure="timeout", detail=self._timeout_detail())
 
     def _timeout_detail(self) -> str:
-        return f"{self.where()} did not accept within {self._timeout_s:g} s"
+        return f"{self.where()} did not accept the connection within {self._timeout_s:g} s"
 
     # ------------------------------------------------------------ tools
 

@@ -106,7 +106,7 @@ class HttpProber(Connection):
         ca_file, verify = self._spec.ca_file, self._spec.verify
         self._loading = self._shared.in_thread(partial(make_context, ca_file, verify), self._loaded)
         if not self._loading:
-            self._finish(inconclusive="ca_file", detail="too many look-ups are waiting already")
+            self._finish(inconclusive="ca_file", detail="too many DNS lookups are waiting")
 
     def _loaded(self, made: Lookup[tuple[object, ssl.SSLContext]]) -> None:
         self._loading = False
@@ -115,7 +115,7 @@ class HttpProber(Connection):
         if self._done is None or self._phase != "certificates":
             return
         if made.value is None:
-            detail = f"{self._spec.ca_file or 'the store of this system'}: {made.error}"
+            detail = f"{self._spec.ca_file or 'the CA store of this host'}: {made.error}"
             self._finish(inconclusive="ca_file", detail=detail)
             return
         self._phase = "accept"
@@ -177,7 +177,9 @@ class HttpProber(Connection):
                 return
             raise
         if not self._inside and self._too_late():
-            self._finish(inconclusive="loop_late", detail="connected, but we came too late to ask")
+            self._finish(
+                inconclusive="loop_late", detail="connected, but too late to send the request"
+            )
             return
         self._phase = "answer"
         self._unsent = self._unsent[sent:]
@@ -247,7 +249,7 @@ class HttpProber(Connection):
 
     def _trouble(self, error: Exception) -> None:
         if isinstance(error, ssl.SSLEOFError):
-            self._fail("eof", "closed during the handshake")
+            self._fail("eof", "connection closed during the TLS handshake")
         elif isinstance(error, ssl.SSLError):
             self._fail("tls", explain(error, self._server_name))
         elif isinstance(error, OSError) and self._phase == "answer":
@@ -272,7 +274,7 @@ class HttpProber(Connection):
 
     def _timeout_detail(self) -> str:
         if self._phase == "handshake":
-            return f"{self.where()}: handshake not finished within {self._timeout_s:g} s"
+            return f"{self.where()}: TLS handshake not finished within {self._timeout_s:g} s"
         return super()._timeout_detail()
 
     def _close(self) -> None:

@@ -14,7 +14,7 @@ class Prober(Protocol):
     def start(self, done: Done) -> None:
         """Begin one check; ``done`` gets its Answer exactly once, never from inside start().
 
-        Must run in the event loop's thread. RuntimeError if the last check has not ended.
+        Must run in the event loop's thread. RuntimeError if the previous check is still running.
         """
 
     def cancel(self) -> None:

@@ -4,35 +4,35 @@ import errno
 
 # What the upstream did wrong: counts as a fail.
 REASONS = {
-    "refused": "nothing listens there, or its listen queue is full",
+    "refused": "nothing is listening there, or the listen queue is full",
     "reset": "the connection was reset",
     "timeout": "no complete answer within the timeout",
-    "eof": "closed before the answer was complete",
+    "eof": "the connection was closed before the answer was complete",
     "protocol": "the answer is not HTTP/1, contradicts itself or has no end to its head",
-    "tls": "no trustworthy TLS session",
-    "unreachable": "the network says that the host cannot be reached",
-    "exit": "the command ended with another status than 0",
+    "tls": "TLS failed, or the certificate is not trusted",
+    "unreachable": "the network reports that the host cannot be reached",
+    "exit": "the command exited with a status other than 0",
     # The judge of the core makes these from an answer:
-    "status": "another status than expected",
-    "slow": "complete, but later than max_latency",
-    "header": "a header is missing or has another value",
+    "status": "a status other than expected",
+    "slow": "the answer took longer than max_latency",
+    "header": "a header is missing or has the wrong value",
     "body": "the body lacks the text or the pattern",
-    "json": "a JSON field is missing or has another value",
+    "json": "a JSON field is missing or has the wrong value",
 }
 
 # Our own fault, or not known whose: inconclusive, counts for nothing.
 DOUBTS = {
-    "loop_late": "this process was stopped or starved: its clock proves nothing",
+    "loop_late": "healthguard was stopped or starved of CPU, so its timing proves nothing",
     "no_descriptors": "out of file descriptors",
     "no_memory": "out of memory, buffers or processes",
     "no_route": "this host has no route, or its network is down",
     "no_local_port": "no local port or address is left",
     "no_permission": "this host forbids it (permissions, local firewall)",
-    "dns": "the resolver gave no address",
-    "no_command": "the command of the probe does not exist here or cannot be run",
-    "ca_file": "the certificates to trust cannot be read",
-    "os_error": "another error of this system",
-    "internal": "a mistake in the prober itself",
+    "dns": "the resolver returned no address",
+    "no_command": "the probe's command does not exist or cannot be run",
+    "ca_file": "the CA certificates cannot be read",
+    "os_error": "another error of this host",
+    "internal": "a bug in the prober",
 }
 
 _FAILS = {

@@ -56,19 +56,19 @@ class HttpReply:
         if self.complete:
             return
         if not self._headed and total > HEAD_LIMIT:
-            self.problem = "no end of the head within 64 KiB"
+            self.problem = "the headers do not end within 64 KiB"
         elif total > FRAMING_LIMIT:
-            self.problem = "more framing than body"
+            self.problem = "more chunk framing than body"
 
     def ended(self) -> str:
         """The peer has closed: "" if that completes the answer, else what is missing."""
         if not self._total:
-            return "closed before an answer"
+            return "connection closed before an answer"
         if not self._headed:
-            return "closed within the head"
+            return "connection closed within the headers"
         framing = self._framing()
         if framing:
-            return f"closed after {self.size} bytes of the body ({framing})"
+            return f"connection closed after {self.size} bytes of the body ({framing})"
         self.complete = True
         return ""
 

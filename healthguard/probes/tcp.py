@@ -19,6 +19,6 @@ class TcpProber(Connection):
         sock = self._socket()
         # Linux may connect a socket to itself when nothing listens on a port of the local range.
         if sock.family != socket.AF_UNIX and sock.getsockname() == sock.getpeername():
-            self._finish(failure="refused", detail=f"{self.where()}: nothing listens there")
+            self._finish(failure="refused", detail=f"{self.where()}: nothing is listening there")
             return
         self._finish()
