@@ -35,7 +35,7 @@ class Deployed:
     async def mend(self, _request: web.Request) -> web.Response:
         """Good again."""
         self.broken = False
-        return web.Response(text=f"{self.color} is good again\n")
+        return web.Response(text=f"{self.color} is healthy again\n")
 
 
 async def serve(color: str, release: str) -> None:

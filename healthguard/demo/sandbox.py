@@ -168,7 +168,7 @@ class Sandbox:
             if await answer if asyncio.iscoroutine(answer) else answer:
                 return
             await asyncio.sleep(0.05)
-        raise DemoError(f"waited for: {what}\n{self.logs()}")
+        raise DemoError(f"timed out waiting for: {what}\n{self.logs()}")
 
 
 def find_nginx() -> str:

@@ -82,7 +82,7 @@ def _introduce(screen: Screen, sandbox: Sandbox) -> None:
 
 async def _stay(screen: Screen, sandbox: Sandbox) -> None:
     guard = f"HEALTHGUARD_CONFIG={sandbox.config} {sys.executable} -m healthguard"
-    screen.title("Still running, until Ctrl-C. To try:")
+    screen.title("Running until Ctrl-C. To try:")
     for command in (
         f"{guard} status --watch",
         f"{guard} why demo",
@@ -122,7 +122,7 @@ class DemoStory:
         """The day begins well."""
         blue = self.named("blue")
         await self.wait(lambda: load.release() == RELEASES["blue"], "blue answers through nginx")
-        self.screen.at(f"{blue} serves, {self.named('green')} is warm beside it")
+        self.screen.at(f"{blue} serves, {self.named('green')} is on standby")
         ran = await self.order("good", "demo", "blue")
         self.said("healthguard good demo blue", ran)
         await asyncio.sleep(CALM_S)
@@ -133,7 +133,7 @@ class DemoStory:
         self.said('healthguard switch demo green --reason "deploy 1.5.0"', ran)
         await self.wait(lambda: load.release() == RELEASES["green"], "green answers through nginx")
         await self.wait(lambda: self.sandbox.events("bake_started"), "the bake begins")
-        self.screen.at(f"{self.named('green')} serves; it bakes: for a while it is on probation")
+        self.screen.at(f"{self.named('green')} serves and is baking: it is on probation")
         await asyncio.sleep(CALM_S)
 
     async def green_breaks(self) -> None:
@@ -158,7 +158,7 @@ class DemoStory:
         await self.wait(lambda: load.release() == RELEASES["blue"], "blue serves again")
         self.screen.at(
             f"healthguard has rolled back: {self.named('blue')} serves again"
-            f" {self.screen.paint('(nobody typed anything)', 'dim')}"
+            f" {self.screen.paint('(no one typed anything)', 'dim')}"
         )
         return line, event
 
@@ -174,26 +174,26 @@ class DemoStory:
         }
         for truth, holds in truths.items():
             if not holds:
-                raise DemoError(f"not true at the end: {truth}")
+                raise DemoError(f"the demo failed, this is not true at the end: {truth}")
 
     def report(self, load: Load, line: str, event: dict[str, Any]) -> None:
         """What it cost, and the event as written."""
         screen = self.screen
-        screen.title("What it took")
+        screen.title("Timeline and cost")
         timings = dict(event.get("timings_ms") or {})
         total, prepare = timings.pop("total", None), timings.pop("prepare", None)
         steps = ", ".join(f"{name} {ms}" for name, ms in timings.items())
         detection = event.get("detection_ms")
         screen.fact("detection", f"{detection} ms from the first failing result to the decision")
-        screen.fact("switch", f"{total} ms until nginx was proven to use blue ({steps})")
-        screen.fact("", f"its configuration had been tested before that, in {prepare} ms")
+        screen.fact("switch", f"{total} ms until nginx was confirmed to use blue ({steps})")
+        screen.fact("", f"its configuration had been tested in advance, in {prepare} ms")
         failed, good = load.count(ok=False), load.count(ok=True)
         kinds = ", ".join(f"{kind}: {count}" for kind, count in load.failures().items())
         screen.fact("clients", f"{good + failed} requests: {good} ok, {failed} failed ({kinds})")
         last = load.last_failure()
         if last is not None:
             after = (last.at - self.broke_at) * 1000
-            screen.fact("", f"the last one that failed was sent {after:.0f} ms after the break")
+            screen.fact("", f"the last failed request was sent {after:.0f} ms after the break")
         screen.title(f"The event, as written to {self.sandbox.event_log.name}")
         screen.line(line)
 
