@@ -37,7 +37,7 @@ class Incident:
 
     ``recovered``: first pass of the upstream in question, when it came back within ten minutes.
     ``traffic_left``: traffic had been moved away before, which may be why.
-    ``person``: somebody switched by hand meanwhile. ``cut``: why the record tells no more.
+    ``person``: someone switched by hand here meanwhile. ``cut``: why the record tells no more.
     ``delta_ms``: candidate minus recorded. ``own_pace_ms``: about what of a delay would be left
     if results had come at the candidate's own pace: an upstream that the recorded run holds to be
     down is probed rarely.
@@ -111,7 +111,7 @@ class Comparison:
                 self._mode = AGREE
             return
         if self._mode == WATCH and isinstance(event, ev.Restored):
-            self._close("healthguard was started anew")
+            self._close("healthguard was restarted here")
             return
         theirs = self._shadow.hear(item.seq, event, before, self._truth)
         if self._mode == WATCH:
@@ -165,7 +165,7 @@ class Comparison:
         if both and (ordered or (recorded and candidate and recorded.acts == candidate.acts)):
             self._close("")
         elif found.person is not None:
-            self._close("somebody switched by hand")
+            self._close("someone switched by hand here")
         elif event.at.boot_ms - found.opened.boot_ms > (ORDER_MS if ordered else WATCH_MS):
             self._close("")
         elif not ordered and self._recovered(event):

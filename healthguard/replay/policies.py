@@ -26,8 +26,8 @@ _WITHOUT: Mapping[str, object] = {
 }
 _INTERVALS = ("interval_ms", "fast_interval_ms", "down_interval_ms")
 _FROM_RECORD: Mapping[str, str] = {
-    "marker": "`confirm` changes: what nginx would have said was not asked",
-    "releases": "`release` changes: answers were not read that way",
+    "marker": "`confirm` changes: nginx's answers to the new one were not recorded",
+    "releases": "`release` changes: releases are as they were recorded",
 }
 
 
@@ -59,7 +59,7 @@ def lens(recorded: Policy, pool: PoolConfig, reading: Reading) -> Lens:
         upstreams[name] = UpstreamPolicy(kept or known.probes, fresh.require)
     for name in wanted.upstreams:
         if name not in recorded.upstreams:
-            reading.note(reading.untold, f"{name}: a new upstream; it was never probed")
+            reading.note(reading.untold, f"{name}: a new upstream; it has no recorded results")
     kept = probes.read(DEPENDENCY, recorded.dependencies, wanted.dependencies, pool.dependencies)
     as_recorded: dict[str, Any] = {}
     for name, sentence in _FROM_RECORD.items():
@@ -93,7 +93,7 @@ class _Probes:
         for probe, expect in wanted.items():
             place = (upstream, probe)
             if probe not in known:
-                sentence = f"{_where(place)}: a new probe; its results were never taken"
+                sentence = f"{_where(place)}: a new probe; it has no recorded results"
                 self.reading.note(self.reading.untold, sentence)
                 continue
             kept[probe], names, limit = _probe(
@@ -120,14 +120,14 @@ def _paces(recorded: HealthPolicy, wanted: HealthPolicy, reading: Reading) -> bo
             reading.note(
                 reading.untold,
                 f"health.{word}: {after} ms is shorter than the {before} ms recorded; the results "
-                "between were never taken, so a decision may come up to one interval sooner",
+                f"in between were not recorded, so a decision may come up to one interval sooner",
             )
         elif after > before:
             thin = True
             reading.note(
                 reading.how,
-                f"health.{word}: {after} ms instead of {before} ms is done by leaving out "
-                "recorded results that come sooner than 90 % of it after the one before",
+                f"health.{word}: {after} ms instead of {before} ms is simulated by leaving out "
+                f"recorded results that follow the one before within 90 % of it",
             )
     return thin
 
@@ -154,8 +154,8 @@ def _probe(
         changed -= {"host", "port", "target", "tls", "unix_socket"}
     for name in sorted(changed):
         reading.note(
-            reading.untold, f"{where}: {name} changes; those answers were never taken, it is "
-            "replayed with the answers to the old one"
+            reading.untold, f"{where}: {name} changes; no answers to the new probe were recorded, "
+                            f"so it is replayed with the answers to the old one"
         )  # fmt: skip
     return kept, names, limit
 
@@ -168,7 +168,7 @@ def _left_out(where: str, spec: Spec, changed: set[str], reading: Reading) -> It
         touched = changed.intersection(parts)
         if touched and all(getattr(spec, part) == _WITHOUT[part] for part in parts):
             changed -= touched
-            reading.note(reading.changes, f"{where}: {verdict} is not looked at")
+            reading.note(reading.changes, f"{where}: {verdict} is no longer checked")
             yield verdict
 
 
@@ -182,8 +182,8 @@ def _timeout(
     if spec.timeout_ms > old:
         reading.note(
             reading.untold,
-            f"{where}: timeout {spec.timeout_ms} ms instead of {old} ms; what an answer given up "
-            "after the old one would have become is not known",
+            f"{where}: timeout {spec.timeout_ms} ms instead of {old} ms; answers cut off by the "
+            f"old timeout are not known",
         )
         return None
     reading.note(reading.changes, f"{where}: timeout: {old} ms -> {spec.timeout_ms} ms")

@@ -59,7 +59,7 @@ class Segment:
                 try:
                     found = decoder.read(json.loads(raw) if isinstance(raw, bytes) else raw)
                 except (ValueError, RecursionError) as problem:
-                    self.damage = f"line {number} is damaged ({problem}); what follows is not used"
+                    self.damage = f"line {number} is damaged ({problem}); the rest is not used"
                     return
                 if found is not None:
                     yield found
@@ -71,7 +71,7 @@ class Segment:
                     if line.endswith(b"\n"):
                         yield line
                     elif self._closed:  # the open segment is being written: no damage
-                        self.damage = "its last line is torn"
+                        self.damage = "its last line is incomplete"
         except (OSError, EOFError, zlib.error) as problem:
             self.damage = f"cannot be read to its end: {problem}"
 
@@ -101,12 +101,12 @@ def find(path: Path) -> dict[str, list[SegmentFile]]:
             found = {folder.name: _segments(folder) for folder in sorted(path.iterdir())}
             pools = {pool: segments for pool, segments in found.items() if segments}
             if not pools:
-                raise UnreadableRecord(f"{path}: nothing is recorded there")
+                raise UnreadableRecord(f"{path}: contains no record")
             return pools
         if not path.exists():
-            raise UnreadableRecord(f"{path}: there is no such file or folder")
+            raise UnreadableRecord(f"{path}: no such file or folder")
     except PermissionError as problem:
-        raise ForbiddenRecord(f"{problem.filename or path}: may not be read by you") from problem
+        raise ForbiddenRecord(f"{problem.filename or path}: no permission to read it") from problem
     except OSError as problem:
         raise UnreadableRecord(f"{path}: {problem.strerror}") from problem
     return {path.parent.name: [_named(path)]}

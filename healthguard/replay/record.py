@@ -229,7 +229,7 @@ def _full(event: Event) -> dict[str, Any]:
 def read_header(raw: Any) -> Header:
     """The header in a parsed line. ValueError if it is none, or of a format not known."""
     if not isinstance(raw, Mapping) or "record" not in raw:
-        raise ValueError("this is not a record of healthguard")
+        raise ValueError("this is not a healthguard record")
     if raw["record"] == 1:
         try:
             return decode(Header, {**raw, "state": old.state(raw["state"])})

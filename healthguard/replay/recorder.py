@@ -158,14 +158,16 @@ class Recorder:
             track.write()
         if touched and self._problem:
             self._problem = ""
-            self._say("info", "the record for `replay` is being written again")
+            self._say("info", "recording for `replay` has resumed")
 
     def _check_space(self) -> None:
         self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         there = os.statvfs(self._folder)
         free = there.f_bavail * there.f_frsize
         if free < FREE_BYTES:
-            raise OSError(0, f"only {free >> 20} MiB free, {FREE_BYTES >> 20} MiB are left alone")
+            raise OSError(
+                0, f"only {free >> 20} MiB free, and {FREE_BYTES >> 20} MiB are always kept free"
+            )
 
     def _track(self, pool: str) -> "_Track":
         found = self._tracks.get(pool)
@@ -189,7 +191,7 @@ class Recorder:
         self._waiting.clear()
         self._resting_until = time.monotonic() + self._rest_s
         if not self._problem:
-            self._say("warning", f"nothing is recorded for `replay` now: {self._folder}: {problem}")
+            self._say("warning", f"recording for `replay` has stopped: {self._folder}: {problem}")
         self._problem = problem
 
 

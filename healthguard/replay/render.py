@@ -13,9 +13,9 @@ def lines(view: View) -> Iterator[str]:
             yield ""
         yield from _with(pool) if view["candidate"] else _same(pool, view["version"])
     for name in view.get("not_in_candidate", ()):
-        yield f"{name}: recorded, but not in the candidate: nothing is said about it"
+        yield f"{name}: recorded, but not in the candidate: not compared"
     for name in view.get("not_recorded", ()):
-        yield f"{name}: in the candidate, but there is no record of it"
+        yield f"{name}: in the candidate, but not recorded: not compared"
 
 
 def _span(pool: View) -> str:
@@ -34,11 +34,14 @@ def _same(pool: View, version: str) -> Iterator[str]:
     found = pool["difference"]
     if found is None:
         said = ", ".join(f"{count} {name}" for name, count in sorted(pool["events"].items()))
-        yield f"  the same decisions, byte for byte ({pool['commands']} times something was said)"
+        yield f"  the same decisions, byte for byte ({pool['commands']} commands)"
         if said:
             yield f"  {said}"
         return
-    yield f"  DIFFERENT at {found['input']}, {found['at']}; all after it would follow from it"
+    yield (
+        f"  first difference at {found['input']}, {found['at']}; later ones would only be "
+        f"consequences"
+    )
     for name, event in found["event"].items():
         yield f"  on {name} {_brief(event)}"
     yield from (f"  {line}" for line in found["diff"])
@@ -63,7 +66,7 @@ def _with(pool: View) -> Iterator[str]:
     told = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in sorted(counts.items()))
     yield f"  the same: {len(pool['agreed'])} (orders included); different: {told or 'none'}"
     if pool["not_compared"]:
-        yield (f"  not compared: {len(pool['not_compared'])} made while the two worlds were apart")
+        yield (f"  not compared: {len(pool['not_compared'])} made while the two differed")
     for found in pool["findings"]:
         yield f"  {found['at']}  {found['sentence']}"
     yield from _block("how", pool["how"])

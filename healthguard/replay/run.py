@@ -49,7 +49,7 @@ def replay(record: Path, candidate: Config | None = None, since_ms: int = 0) -> 
     done = _run(jobs, [file for files in pools.values() for file in files])
     if not any(pool["inputs"] or pool["segments"] for pool in done):
         problems = [problem for pool in done for problem in pool["damage"]]
-        raise UnreadableRecord("; ".join(problems) or f"{record}: nothing is recorded there")
+        raise UnreadableRecord("; ".join(problems) or f"{record}: contains no record")
     view["pools"] = {pool["pool"]: pool for pool in done}
     view["same"] = not any(pool.get("difference") or pool.get("findings") for pool in done)
     return view

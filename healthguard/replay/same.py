@@ -69,9 +69,7 @@ def _drift(pool: str, seq: int, state: State) -> View:
         "input": f"{pool}#{seq}",
         "at": iso(state.at.wall_ms),
         "event": {},
-        "diff": [
-            "the state that was recorded here is not the one that the inputs before it lead to"
-        ],
+        "diff": ["the recorded state does not follow from the inputs before it"],
     }
 
 

@@ -49,21 +49,21 @@ def with_candidate(
     comparison.end()
     for upstream in sorted(comparison.assumed):
         reading.note(
-            reading.untold, f"{upstream}: whether nginx took its file then was never tested: "
-            "taken as good"
+            reading.untold, f"{upstream}: nginx never tested its file at that time: assumed to be "
+                            f"valid"
         )  # fmt: skip
     if comparison.drifted is not None:
         reading.note(
             reading.untold,
-            f"{pool}#{comparison.drifted}: here this version decides otherwise than the one that "
-            "recorded it; both configurations are compared as this version judges them "
+            f"{pool}#{comparison.drifted}: here this version decides differently from the one that "
+            f"recorded it; both configurations are judged by this version "
             "(`healthguard replay` shows the difference)",
         )
     if comparison.findings:
         reading.note(
             reading.how,
-            "after each difference it begins again from what was recorded: cooldown, budget and "
-            "marks of switches that only the candidate made are not carried on",
+            "after each difference the comparison restarts from what was recorded: cooldown, "
+            "budget and marks of switches that only the candidate made are dropped",
         )
     findings = [each for each in comparison.findings if each.opened.wall_ms >= since_ms]
     agreed = [each for each in comparison.agreed if each.at.wall_ms >= since_ms]

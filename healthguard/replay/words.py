@@ -42,8 +42,8 @@ def _both(kind: str, recorded: Decision, candidate: Decision, found: Incident) -
         own = found.own_pace_ms
         if own is not None and own < delta - 1_000:
             return (
-                f"LATER by at most {seconds(delta)}: {way} {times}; about {seconds(own)} at its own"
-                " pace (once it was down, it was probed more rarely)"
+                f"LATER by at most {seconds(delta)}: {way} {times}; about {seconds(own)} at its "
+                f"own pace (it was probed less often once it was down)"
             )
         return f"LATER by {seconds(delta)}: {way} {times}"
     if kind == compare.OTHER_TARGET:
@@ -54,28 +54,28 @@ def _both(kind: str, recorded: Decision, candidate: Decision, found: Incident) -
 
 def _does(decision: Decision) -> str:
     way = f"{decision.origin} -> {decision.to}"
-    words = {"switch": "switched", "would_switch": "said that it would switch"}
+    words = {"switch": "switched", "would_switch": "reported that it would switch"}
     return f"{words.get(decision.kind, 'opened a proposal for')} {way}"
 
 
 def _did(decision: Decision) -> str:
-    words = {"switch": "it switched", "would_switch": "it only said so"}
+    words = {"switch": "it switched", "would_switch": "it only reported it"}
     return f"{words.get(decision.kind, 'it opened a proposal')} at {_time(decision)}"
 
 
 def _afterwards(found: Incident, decision: Decision) -> str:
-    name = decision.origin or "the active upstream"
+    name = decision.origin or "the active upstreamf"
     if found.recovered is not None:
         after = seconds(found.recovered.boot_ms - decision.at.boot_ms)
-        how = "after traffic had left it" if found.traffic_left else "by itself"
+        how = "after traffic had left it" if found.traffic_left else "on its own"
         return f"{name} passed again {after} later, {how}"
     if found.person is not None:
         after = seconds(found.person.at.boot_ms - decision.at.boot_ms)
         return f"{after} later a person switched to {found.person.to}"
     if found.cut:
-        return f"what came of {name} cannot be told: {found.cut}"
+        return f"what became of {name} is not known: {found.cut}"
     if found.kind == compare.ORDER:
-        return "it was ordered, and the other side refused it"
+        return "it was ordered, and the other configuration refused it"
     return f"{name} did not recover within {seconds(WATCH_MS)}"
 
 

@@ -134,7 +134,7 @@ def test_a_record_of_somebody_else_is_no_permission() -> None:
             check=False,
         )
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == f"not permitted: {record}: may not be read by you\n"
+    assert done.stderr == f"not permitted: {record}: no permission to read it\n"
 
 
 def test_replay_says_where_it_looked(tmp_path: Path) -> None:
@@ -142,6 +142,6 @@ def test_replay_says_where_it_looked(tmp_path: Path) -> None:
     world.apps["app"]["blue"].stop()
     world.apps["app"]["green"].stop()
     said = world.cli("replay", code=2)
-    assert f"{tmp_path}/state/record: there is no such file or folder" in said
-    with pytest.raises(Exception, match="there is no such file"):
+    assert f"{tmp_path}/state/record: no such file or folder" in said
+    with pytest.raises(Exception, match="no such file"):
         replay(tmp_path / "nothing")

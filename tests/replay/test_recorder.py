@@ -90,7 +90,7 @@ def test_a_full_disk_is_told_once_and_harms_nobody(
         recorder.note(*each)
     eventually(lambda: recorder.waiting == 0, within=10.0)
     assert len(said) == 1
-    assert said[0].startswith(f"warning: nothing is recorded for `replay` now: {tmp_path}")
+    assert said[0].startswith(f"warning: recording for `replay` has stopped: {tmp_path}")
     monkeypatch.setattr(module, "FREE_BYTES", 0)
     for each in life[50:]:
         recorder.note(*each)
@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_made_harms_nobody(tmp_path: Path, life: list[No
     (tmp_path / "record").write_text("a file in the way")
     said = record(tmp_path / "record", life[:10])
     assert len(said) == 1
-    assert "nothing is recorded" in said[0]
+    assert "recording for `replay` has stopped" in said[0]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

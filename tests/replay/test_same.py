@@ -51,7 +51,7 @@ def test_another_core_is_found_out(
     monkeypatch.setattr(health, "_failed", broken)
     code, out, _ = run(capsys, str(rolled_back))
     assert code == 1
-    assert "DIFFERENT at app#" in out
+    assert "first difference at app#" in out
     assert "on Checked upstream=blue" in out
     assert "+++ replayed by" in out
     found = replay(rolled_back)["pools"]["app"]["difference"]
@@ -79,7 +79,7 @@ def test_a_state_that_drifted_is_found_at_the_next_segment(tmp_path: Path) -> No
     second.write_bytes(gzip.compress(json.dumps(header).encode() + b"\n" + b"".join(lines[1:])))
     view = replay(tmp_path)
     assert view["same"] is False
-    assert "the state that was recorded" in view["pools"]["app"]["difference"]["diff"][0]
+    assert "the recorded state does not follow" in view["pools"]["app"]["difference"]["diff"][0]
 
 
 # ------------------------------------------------------------------------------ what is damaged

@@ -104,7 +104,7 @@ def test_the_other_way_round_it_is_a_false_alarm_added(tmp_path: Path) -> None:
     assert found["kind"] == "false_alarm_added"
     assert found["recorded"] is None
     assert found["recovered_after_ms"] <= 2_000
-    assert "by itself" in found["sentence"]
+    assert "on its own" in found["sentence"]
     assert pool["automatic"] == {"recorded": 0, "candidate": 1}
 
 
@@ -156,7 +156,7 @@ def test_a_week_of_observe_is_what_auto_would_have_done(tmp_path: Path) -> None:
     pool = tried(tmp_path / "blip", sees("blue", (60_000, 75_000)), AUTO, OBSERVE)
     (found,) = pool["findings"]
     assert found["kind"] == "false_alarm_added"
-    assert "by itself" in found["sentence"]
+    assert "on its own" in found["sentence"]
 
 
 def test_and_back(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_what_the_record_cannot_tell_is_named(tmp_path: Path) -> None:
     ):
         assert name in untold, untold
     assert "target" not in untold, "one change of the URL is told once"
-    assert "down_interval: 20000 ms instead of 5000 ms is done by leaving out" in pool["how"][0]
+    assert "down_interval: 20000 ms instead of 5000 ms is simulated by leaving out" in pool["how"][0]
 
 
 def test_a_predicate_that_is_dropped_can_be_told(tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_a_predicate_that_is_dropped_can_be_told(tmp_path: Path) -> None:
 
     header = {"header": {"X-Color": "blue"}}
     pool = tried(tmp_path, says, probes(header), probes({"body": "ok", **header}))
-    assert "blue.health: body is not looked at" in pool["changes"]
+    assert "blue.health: body is no longer checked" in pool["changes"]
     assert pool["untold"] == []
     assert [found["kind"] for found in pool["findings"]] == ["missed"]
 
@@ -325,7 +325,7 @@ def test_the_candidate_is_checked_like_any_configuration(
     both = {"pools": {**BASE["pools"], "other": _other()}}
     path.write_text(json.dumps(both))
     assert main(words) == 0
-    assert "other: in the candidate, but there is no record of it" in capsys.readouterr().out
+    assert "other: in the candidate, but not recorded: not compared" in capsys.readouterr().out
 
 
 def _other() -> dict[str, Any]:
@@ -355,7 +355,7 @@ def test_a_proposal_is_a_decision_and_its_approval_goes_with_it(tmp_path: Path) 
 def test_dependencies_that_were_not_asked_are_named(tmp_path: Path) -> None:
     change = {"dependencies": [{"name": "database", "tcp": "127.0.0.1:5432"}]}
     pool = tried(tmp_path, outages(), change, ms=60_000)
-    assert "dependencies.database: a new probe; its results were never taken" in pool["untold"]
+    assert "dependencies.database: a new probe; it has no recorded results" in pool["untold"]
 
 
 def test_a_record_of_a_core_that_decided_otherwise_says_so(
@@ -365,7 +365,7 @@ def test_a_record_of_a_core_that_decided_otherwise_says_so(
     record(tmp_path, Living(policy, sees("blue", (60_000, 90_000))).live(120_000).noted)
     monkeypatch.setattr("healthguard.core.health._ranges", lambda _: "other words")
     untold = replay(tmp_path, config())["pools"]["app"]["untold"]
-    assert any("this version decides otherwise" in each for each in untold)
+    assert any("this version decides differently" in each for each in untold)
 
 
 def test_the_definition_of_the_probe_is_what_the_daemon_records() -> None:
@@ -420,13 +420,13 @@ def test_records_from_before_definitions_were_json_are_still_read() -> None:
     said = told_of_blue(old, changed)
     assert said == told_of_blue(pool.policy, changed), "the new form tells the same"
     assert said == [
-        "blue.deep: url changes; those answers were never taken, it is replayed with the answers "
+        "blue.deep: url changes; no answers to the new probe were recorded, so it is replayed with the answers "
         "to the old one",
         "blue.port: another kind of probe; replayed as recorded",
-        "blue.own: argv changes; those answers were never taken, it is replayed with the answers "
+        "blue.own: argv changes; no answers to the new probe were recorded, so it is replayed with the answers "
         "to the old one",
-        "blue.deep: body is not looked at",
-        "blue.deep: json is not looked at",
+        "blue.deep: body is no longer checked",
+        "blue.deep: json is no longer checked",
         "blue.own: timeout: 700 ms -> 500 ms",
     ]
 
