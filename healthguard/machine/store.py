@@ -247,12 +247,14 @@ def _decode(data: bytes, pool: str) -> tuple[int, Mapping[str, Any]]:
     except (ValueError, RecursionError):
         raise ValueError("not JSON") from None
     if not isinstance(envelope, dict):
-        raise ValueError("not a document of healthguard")
+        raise ValueError("not a healthguard document")
     if envelope.get("version") != VERSION:
-        raise ValueError(f"version {envelope.get('version')!r}, this is {VERSION}")
+        raise ValueError(
+            f"version {envelope.get('version')!r}, but this healthguard reads {VERSION}"
+        )
     counter, document = envelope.get("counter"), envelope.get("document")
     if envelope.get("pool") != pool or type(counter) is not int or not isinstance(document, dict):
-        raise ValueError("not a document of this pool")
+        raise ValueError("a document of another pool")
     return counter, document
 
 

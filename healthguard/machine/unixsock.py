@@ -49,7 +49,7 @@ def listen_on(path: Path, mode: int = 0o666, backlog: int = 128) -> Listening:
     peer's credentials. With 0660 only one of several control groups could connect at all.
     """
     if len(os.fsencode(path)) > _LONGEST:
-        raise SocketError(f"{path}: a socket's path has at most {_LONGEST} bytes")
+        raise SocketError(f"{path}: the path of a socket may have at most {_LONGEST} bytes")
     try:
         # Made 0755 whatever the umask; a folder that exists keeps its mode.
         if not path.parent.exists():
@@ -87,9 +87,11 @@ def _clear(path: Path) -> None:
     if stat.S_ISLNK(kind):
         raise SocketError(f"{path}: is a symbolic link; remove it or name another control_socket")
     if not stat.S_ISSOCK(kind):
-        raise SocketError(f"{path}: is there already and is not a socket; it is left alone")
+        raise SocketError(f"{path}: already exists and is not a socket; left unchanged")
     if _alive(path):
-        raise SocketError(f"{path}: another process is listening on it; is the guard running?")
+        raise SocketError(
+            f"{path}: another process is listening on it; is healthguard already running?"
+        )
     path.unlink()
 
 
