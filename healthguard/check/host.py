@@ -41,7 +41,7 @@ def _programs(config: Config) -> Iterator[CheckResult]:
 
 
 def _guarded(path: Path, what: str) -> Iterator[CheckResult]:
-    """Only root, or who runs this, may write there: whoever can, decides where traffic goes."""
+    """Only root or this user may write there: anyone who can decides where traffic goes."""
     try:
         seen = path.stat()
     except OSError:

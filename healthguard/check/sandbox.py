@@ -1,6 +1,6 @@
 """May the units that move the link write where it lies?
 
-A prepare cannot tell: it tests in a mount namespace of its own and writes nothing beside the link.
+A prepare cannot tell: it tests in a mount namespace of its own and writes nothing next to the link.
 So without this the first to know would be the first rollback.
 """
 

@@ -63,7 +63,7 @@ def _complete(name: str, values: Values, defaults: Values, report: Report) -> Po
 
 
 def _lower(pool: PoolValues, section: str, key: str, other: Any, bound: str) -> None:
-    """A default that nobody wrote down gives way to what somebody did."""
+    """A default gives way to a value that is set explicitly."""
     values = pool.full[section]
     if not known(values, other) or pool.says(f"{section}.{key}"):
         return

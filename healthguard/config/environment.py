@@ -1,4 +1,4 @@
-"""Secrets: ``${NAME}`` in a value stands for an environment variable of whoever uses it."""
+"""Secrets: ``${NAME}`` in a value stands for an environment variable of the process that uses it."""
 
 import os
 import re

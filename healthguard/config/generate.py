@@ -1,4 +1,4 @@
-"""Writes what is derived from the table: schema.json beside this file, and the reference.
+"""Writes what is derived from the table: schema.json next to this file, and the reference.
 
 ``python -m healthguard.config.generate docs/configuration.md``
 """

@@ -1,7 +1,7 @@
 """Do daemon and switcher go by the same configuration?  Each reads the file for itself.
 
 The switcher takes a changed file at once and keeps the last valid one; the daemon changes by a
-reload.  Nothing is decided by this: it is only told.
+reload.  Nothing is decided by this: it is only reported.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Doubting ourselves: a process that was stopped, starved or suspended must not judge others.
 
-Whoever was frozen sees every deadline late at once. That is this host's fault, so verdicts are
+A process that was frozen sees every deadline late at once. That is this host's fault, so verdicts are
 thrown away, nothing acts meanwhile, and fresh ones are needed afterwards.
 """
 

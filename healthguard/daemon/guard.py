@@ -118,7 +118,7 @@ class Guard:
 
     @property
     def notifiers(self) -> Mapping[str, Notifier]:
-        """Who may be told, by name."""
+        """The notifiers, by name."""
         return self.config.notifiers
 
     def routes(self) -> Mapping[str, tuple[str, ...]]:
@@ -261,7 +261,7 @@ class Guard:
     # ------------------------------------------------------------ reload
 
     async def reload(self, actor: Actor) -> Outcome:
-        """Read the configuration again; a bad one changes nothing and is told."""
+        """Read the configuration again; a bad one changes nothing and is reported."""
         async with self._reloading:
             try:
                 fresh = await asyncio.to_thread(load, self.config.path)

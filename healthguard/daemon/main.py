@@ -45,7 +45,7 @@ _SIGHUP = Actor("signal")
 
 
 def run(config_path: Path) -> int:
-    """Guard until told to stop. The exit code; what was wrong is on stderr."""
+    """Guard until a signal to stop. The exit code; problems are on stderr."""
     tame()
     sys.setswitchinterval(_SWITCH_INTERVAL)
     try:

@@ -21,7 +21,7 @@ class Pool(Protocol):
 
 
 class Pulse:
-    """Beats for ever. ``late`` is told, at each beat, by how many seconds it came too late."""
+    """Beats for ever. ``late`` gets, at each beat, how many seconds it came too late."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""One release of the demo's app, in a process of its own: healthy until it is told to break.
+"""One release of the demo's app, in a process of its own: healthy until it gets the order to break.
 
 ``GET /`` and ``GET /healthz`` answer 200, or 500 once broken. ``POST /break`` and ``POST /mend``
 do what they say. The port is printed; the process ends when its standard input closes, so it

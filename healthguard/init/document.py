@@ -55,7 +55,7 @@ def _probe(address: str, path: str | None) -> list[str]:
 
 
 def is_sample(text: str, sample: Path = SAMPLE) -> bool:
-    """True for the sample that the installation has put there: nobody's own work."""
+    """True for the sample from the installation, which no one has edited."""
     try:
         return text == sample.read_text()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Which path of an app answers as a health address does: tried, so that nobody is asked."""
+"""Which path of an app answers like a health address: found by trying."""
 
 import http.client
 from collections.abc import Iterable

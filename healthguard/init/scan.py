@@ -38,7 +38,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A link that nginx includes, and the files beside it that define the same upstream."""
+    """A link that nginx includes, and the files next to it that define the same upstream."""
 
     name: str
     link: Path

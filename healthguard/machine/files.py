@@ -24,7 +24,7 @@ def write_atomic(
     """
     make_folder(path.parent, folder_mode)
     temporary = path.with_name(f".{path.name}.tmp")
-    # A left-over may belong to somebody else: remove it, do not write into it.
+    # A left-over may belong to someone else: remove it, do not write into it.
     temporary.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     handle = os.open(temporary, flags, mode)

@@ -24,7 +24,7 @@ def load_memory(document: Mapping[str, Any]) -> Memory:
 
 def from_version_1(body: Any) -> Any:
     """The fields of version 0.1, where marks stood with the charges, and the end of a switch was
-    told by a copy of the event that began it.
+    reported by a copy of the event that began it.
     """
     if not isinstance(body, Mapping):
         return body

@@ -2,7 +2,7 @@
 
 After a crash a file is the old or the new one, see ``machine.files``.  When the state folder
 cannot take it in time (full, read-only, stuck), the document goes to the fallback folder, which a
-reboot forgets, and the caller is told ``durable=False``.  Every document carries a counter;
+reboot forgets, and the caller gets ``durable=False``.  Every document carries a counter;
 loading takes the higher.
 """
 
@@ -78,7 +78,7 @@ class Store:
         return Saved(False, await self._save_fallback(pool, data, problem))
 
     def load(self, pool: str) -> Loaded:
-        """Read the newer of both files. What cannot be used is moved aside and told."""
+        """Read the newer of both files. What cannot be used is moved aside and reported."""
         problems: list[str] = []
         best: tuple[int, Mapping[str, Any]] | None = None
         for folder in (self._state_dir, self._fallback_dir):
@@ -151,7 +151,7 @@ class _Lane:
     def _enqueue(self, data: bytes, tell: Callable[[str], None]) -> float:
         """Queue it; the seconds that the write before it has been under way."""
         with self._lock:
-            # Replaced data is older state: whoever waits for it is served by the newer one.
+            # Replaced data is older state: its waiters are served by the newer one.
             waiters = self._waiting[1] if self._waiting else []
             self._waiting = (data, [*waiters, tell])
             if self._busy_since is not None:

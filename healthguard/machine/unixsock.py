@@ -1,4 +1,4 @@
-"""Unix sockets: listening without ever taking one away from somebody else, and who is there.
+"""Unix sockets: listening without ever taking one away from another process, and who is there.
 
 The kernel tells who: what the process was when it connected, or began to listen. Nothing that the
 other end says counts.

@@ -117,7 +117,7 @@ class Hands:
 
 
 def _not_told(problem: str, to: str, now: tuple[Worker, ...], standing: Keys) -> Confirmation:
-    """A reload that was never asked for changes nothing: whoever used ``to`` still does."""
+    """A reload that was never requested changes nothing: workers that used ``to`` still do."""
     active = {each.key for each in now if not each.exiting}
     if active and active <= standing:
         return Confirmation(PROVEN, f"{problem}; the workers still use {to}")

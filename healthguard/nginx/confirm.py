@@ -1,7 +1,7 @@
 """What do nginx's workers really use after a reload? Proven, refuted or unclear.
 
 nginx reports nothing: it may refuse the new configuration silently and go on with the old one,
-or start workers that die at once while the old ones were already told to quit. So we watch.
+or start workers that die at once while the old ones were already ordered to quit. So we watch.
 
 Two kinds of evidence. The *marker* names the upstream in use; a run of answers on fresh
 connections counts, since old and new workers answer side by side for 100 ms. *Generations*: a

@@ -16,7 +16,7 @@ from healthguard.nginx.settings import NginxSettings, PoolFiles
 
 
 class Files:
-    """The files of one nginx and its pools; the list is read anew when a file changed."""
+    """The files of one nginx and its pools; the list is read again when a file changed."""
 
     def __init__(self, settings: NginxSettings, pools: Mapping[str, PoolFiles]) -> None:
         self._config = settings.config

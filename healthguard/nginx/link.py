@@ -34,7 +34,7 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why the link was not moved. ``moved``: somebody else's hand was on it."""
+    """Why the link was not moved. ``moved``: something else changed it."""
 
     message: str
     moved: bool = False
@@ -99,7 +99,7 @@ def inode_of(identity: str) -> int:
 
 
 def make_fresh(pool: PoolFiles, upstream: str) -> Fresh | Trouble:
-    """A temporary link to ``upstream`` beside the live one."""
+    """A temporary link to ``upstream`` next to the live one."""
     text = target_text(pool, upstream)
     path = pool.link.with_name(f".{pool.link.name}.hg-{secrets.token_hex(6)}")
     try:
@@ -112,7 +112,7 @@ def make_fresh(pool: PoolFiles, upstream: str) -> Fresh | Trouble:
 def exchange(pool: PoolFiles, fresh: Fresh, expected: str, inode: int = 0) -> Trouble | None:
     """Put ``fresh`` in the place of the live link, if that names upstream ``expected``.
 
-    ``inode``: the live link must moreover be this very one. What came out is looked at; anything
+    ``inode``: the live link must also be this very one. What came out is looked at; anything
     else than the expected is put back and nothing has changed. Folder synced, ``fresh`` gone.
     """
     link = pool.link
@@ -202,7 +202,7 @@ def _target_problem(path: Path) -> str:
 
 
 def _others_write(path: Path, seen: os.stat_result) -> str:
-    # Whoever can write to a file that nginx includes has root's rights.
+    # Anyone who can write to a file that nginx includes has root's rights.
     if seen.st_uid not in (0, os.geteuid()):
         return (
             f"{path} belongs to {_user(seen.st_uid)}, and anyone who can write there controls "

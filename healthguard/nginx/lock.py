@@ -22,11 +22,11 @@ _POLL = 0.005
 
 @dataclass(frozen=True, slots=True)
 class LockRefused:
-    """The lock is held by somebody else (``holder``: its pid, 0 if unknown) or cannot be made."""
+    """The lock is held by another process (``holder``: its pid, 0 if unknown) or cannot be made."""
 
     message: str
     holder: int = 0
-    busy: bool = False  # held by somebody: waiting may help
+    busy: bool = False  # held by another process: waiting may help
 
 
 class Held:
@@ -37,7 +37,7 @@ class Held:
         self.path = path
 
     def intact(self) -> bool:
-        """False once somebody deleted or replaced the lock file: then we are not alone."""
+        """False once the lock file was deleted or replaced: then we are not alone."""
         return self._descriptor is not None and _same_file(self._descriptor, self.path)
 
     def release(self) -> None:

@@ -27,7 +27,7 @@ _UNIT_GROUPS = (
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker process; ``exiting``: told to end, it only finishes what it has."""
+    """A worker process; ``exiting``: ordered to end, it only finishes what it has."""
 
     pid: int
     start: int

@@ -67,7 +67,7 @@ class NginxObserver:
             if self._stamping is not None or self._stamp_slow:
                 if self._stamping is None:
                     self._stamping = asyncio.ensure_future(self._stamp_in_thread())
-                await asyncio.shield(self._stamping)  # whoever waits with us may be cancelled
+                await asyncio.shield(self._stamping)  # other waiters may be cancelled
             else:
                 began = time.monotonic()
                 self._stamped(self._files.stamp(), began)
@@ -134,7 +134,7 @@ def _read(path: str) -> bytes | int | None:
 
 
 def _lstat(path: str | os.PathLike[str]) -> tuple[int, ...] | int | None:
-    """What changes when anybody touches ``path``; the error number when it is not to be seen."""
+    """What changes when ``path`` is touched; the error number when it cannot be read."""
     try:
         seen = os.lstat(path)
     except OSError as error:

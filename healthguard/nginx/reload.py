@@ -1,6 +1,6 @@
 """Telling nginx to read its configuration again.
 
-That nginx was told proves nothing: a master that refuses goes on with the old configuration and
+That nginx got the signal proves nothing: a master that refuses goes on with the old configuration and
 says so only in its log. See ``confirm``.
 """
 
@@ -18,7 +18,7 @@ _COMMAND_TIMEOUT_MS = 30_000
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """``problem`` is "" when nginx was told. ``way``: signal, systemctl or command."""
+    """``problem`` is "" when nginx got the order. ``way``: signal, systemctl or command."""
 
     way: str
     problem: str = ""
@@ -47,7 +47,7 @@ def send_hangup(master: Master) -> Reloaded:
             "signal", f"nginx's master process {master.pid} no longer exists: {error.strerror}"
         )
     try:
-        # The descriptor is of whoever has the pid now; from here on it cannot change hands.
+        # The descriptor is of the process that has the pid now; from here on it is fixed.
         if not master.alive():
             return Reloaded("signal", f"process {master.pid} is no longer the nginx master")
         signal.pidfd_send_signal(descriptor, signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""What the nginx edge is told: built by the configuration."""
+"""The settings of the nginx room: built by the configuration."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

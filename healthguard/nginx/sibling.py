@@ -1,4 +1,4 @@
-"""The candidate test without the right to mount: a copy of the configuration beside it.
+"""The candidate test without the right to mount: a copy of the configuration next to it.
 
 Relative includes count from the folder of the main file, so the copy lies in that folder, under a
 name with a dot that no include pattern loads. Only files on the way to the link are copied.

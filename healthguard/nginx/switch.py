@@ -161,7 +161,7 @@ class InlineSwitcher:
         return done
 
     async def _look_again(self, order: Commit, timings: Timings) -> Master | Refusal:
-        """Everything that prepare looked at, now that nobody else of us acts."""
+        """Everything that prepare checked, again, now that no other switch of ours runs."""
         ticket = self._tickets.pop(order.ticket, None)
         if ticket is None or (ticket.pool, ticket.to) != (order.pool, order.to):
             return Refusal("config_invalid", "this switch has not been tested; order it again")

@@ -131,7 +131,7 @@ class Attempt:
                 f"{self._timeout_s:g} s"
             )
         self._clear()
-        # Here it leaves the probe: what an upstream has said back to us is not shown to anybody.
+        # Here it leaves the probe: what an upstream sends back is not shown to anyone.
         shown = excerpt(raw, self._secrets) if raw else ""
         detail = self._secrets.cut(detail) if detail else ""
         release = self._secrets.cut(release) if release else release

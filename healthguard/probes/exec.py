@@ -1,7 +1,7 @@
 """A command that exits with 0 is a pass. Nothing of it outlives the check.
 
 Not the loop's own subprocess support: a pidfd says when the command ends, the same on every loop,
-and its process group can be killed while its number cannot belong to anybody else yet.
+and its process group can be killed while its number cannot belong to another process yet.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ class _Child:
         """The exit status, negative for a signal. Only when the pidfd is readable."""
         try:
             code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        except ChildProcessError:  # somebody else has taken it
+        except ChildProcessError:  # another waiter has taken it
             code = 255
         os.close(self.pidfd)
         return code
@@ -144,7 +144,7 @@ class ExecProber(Attempt):
         return child.reap()
 
     def _look(self) -> None:
-        """An exit that we see too late ends this check by itself."""
+        """An exit that we see too late ends this check too."""
         child = self._child
         if child is not None and _ended(child.pidfd):
             self._exited()

@@ -8,7 +8,7 @@ import asyncio
 import select
 from collections.abc import Callable
 
-READ, WRITE = select.EPOLLIN, select.EPOLLOUT  # errors and ends are told with either
+READ, WRITE = select.EPOLLIN, select.EPOLLOUT  # errors and ends are reported with either
 
 
 class Readiness:
@@ -36,7 +36,7 @@ class Readiness:
             self._epoll.unregister(fd)
 
     def closing(self, fd: int) -> None:
-        """The same for ``fd`` that is closed next: the kernel drops it from the set by itself."""
+        """The same for ``fd`` that is closed next: the kernel drops it from the set."""
         self._calls.pop(fd, None)
 
     def _open(self) -> select.epoll:

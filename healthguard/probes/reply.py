@@ -13,7 +13,7 @@ _RAW_KEPT = 4096
 class HttpReply:
     """Feed it until ``complete`` or ``problem``.
 
-    ``complete`` also becomes true when BODY_LIMIT bytes of the body are there: no more is wanted.
+    ``complete`` also becomes true when BODY_LIMIT bytes of the body are there: the rest is not needed.
     """
 
     __slots__ = ("_chunks", "_head_only", "_headed", "_parser", "_total", "body", "complete",
@@ -49,7 +49,7 @@ class HttpReply:
         except httptools.HttpParserUpgrade:
             pass
         except httptools.HttpParserError as error:
-            # What follows a complete answer is nobody's business.
+            # What follows a complete answer is ignored.
             if not self.complete:
                 self.problem = str(error) or type(error).__name__
             return

@@ -118,7 +118,7 @@ class Schedule:
             self._replan(entry)
 
     def remove(self, key: Hashable) -> None:
-        """Start it no more. A running one is not stopped; unknown keys are ignored."""
+        """Stop starting it. A running one is not stopped; unknown keys are ignored."""
         entry = self._entries.pop(key, None)
         if entry is not None:
             entry.tick = -1

@@ -1,4 +1,4 @@
-"""What a probe is told to do: built by the configuration, run by the probers."""
+"""What a probe does: built by the configuration, run by the probers."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ class HttpSpec:
     ``headers`` are sent as they stand; ``host_header`` overrides the Host of the URL.
     ``body_text`` must be contained in the first 64 KiB of the body, ``body_regex`` must be found
     there, ``json_fields`` are (dotted path, expected value), ``header_fields`` are (name, exact
-    value).  ``ca_file``: trust only this; ``verify`` False: trust anybody. The running release is
+    value).  ``ca_file``: trust only this; ``verify`` False: trust any. The running release is
     named by the header ``release_header`` or the JSON path ``release_json``, where given.
     """
 

@@ -1,1 +1,1 @@
-"""The record of what happened, and the past again. Nobody needs it to decide."""
+"""The record of what happened, and its replay. No decision needs it."""

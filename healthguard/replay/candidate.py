@@ -30,7 +30,7 @@ DEPENDENCY = ""  # stands for the upstream in the place of a dependency's probe
 class Lens:
     """A candidate as far as the record can show it.
 
-    ``dropped``: predicates that it asks for no more. ``timeouts_us``: where it waits less.
+    ``dropped``: predicates that it no longer checks. ``timeouts_us``: where it waits less.
     ``thin``: it probes more rarely; results that come too soon for it are left out.
     """
 
@@ -235,7 +235,7 @@ class Shadow:
             self._frozen, at=event.at, looked_ms=event.looked_ms, disabled=event.disabled
         )
 
-    # ------------------------------------------------------------ what happens here by itself
+    # ------------------------------------------------------------ what happens without an order
 
     def _pass_time(self, seq: int, at: Instant, before: State, after: State) -> list[Decision]:
         """Timers, turns and tests that fall due until ``at``."""

@@ -37,7 +37,7 @@ class Incident:
 
     ``recovered``: first pass of the upstream in question, when it came back within ten minutes.
     ``traffic_left``: traffic had been moved away before, which may be why.
-    ``person``: someone switched by hand here meanwhile. ``cut``: why the record tells no more.
+    ``person``: someone switched by hand meanwhile. ``cut``: why the record ends here.
     ``delta_ms``: candidate minus recorded. ``own_pace_ms``: about what of a delay would be left
     if results had come at the candidate's own pace: an upstream that the recorded run holds to be
     down is probed rarely.

@@ -88,7 +88,7 @@ class _Probes:
         wanted: Mapping[str, Expect],
         specs: Mapping[str, Spec],
     ) -> dict[str, Expect]:
-        """By what each probe is judged; those never recorded are left out and told."""
+        """By what each probe is judged; those never recorded are left out and reported."""
         kept: dict[str, Expect] = {}
         for probe, expect in wanted.items():
             place = (upstream, probe)
@@ -161,7 +161,7 @@ def _probe(
 
 
 def _left_out(where: str, spec: Spec, changed: set[str], reading: Reading) -> Iterator[str]:
-    """Predicates that the candidate does not ask for any more: that can be told."""
+    """Predicates that the candidate no longer checks: that can be replayed."""
     if not isinstance(spec, HttpSpec):
         return
     for verdict, parts in _PREDICATES.items():

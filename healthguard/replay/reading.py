@@ -1,4 +1,4 @@
-"""Finding and reading segments of the record. What is damaged is told, and the rest is used."""
+"""Finding and reading segments of the record. Damage is reported, and the rest is used."""
 
 import gzip
 import json

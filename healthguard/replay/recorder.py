@@ -134,7 +134,7 @@ class Recorder:
     def _safely(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception as problem:  # nothing that goes wrong here may harm anybody else
+        except Exception as problem:  # nothing that goes wrong here may harm anything else
             self._stop(f"{type(problem).__name__}: {problem}")
 
     def _flush(self) -> None:
@@ -278,7 +278,7 @@ class _Track:
 
 
 def _compress(path: Path) -> None:
-    """``path`` as .gz beside it, complete or not at all."""
+    """``path`` as .gz next to it, complete or not at all."""
     write_atomic(
         path.with_name(path.name + ".gz"), gzip.compress(path.read_bytes(), 6, mtime=0), MODE
     )

@@ -56,7 +56,7 @@ def replay(record: Path, candidate: Config | None = None, since_ms: int = 0) -> 
 
 
 def _run(jobs: list[_Job], files: list[SegmentFile]) -> list[View]:
-    """Each pool by itself; on several processors when it is worth it."""
+    """Each pool alone; on several processors when it is worth it."""
     size = sum(_size(file.path) for file in files)
     workers = min(len(jobs), os.cpu_count() or 1)
     if workers < 2 or size < _ALONE_BYTES or sys.platform != "linux":

@@ -74,7 +74,7 @@ class Once:
         policy = _of_interest(self._pool.policy, sight, order)
         self._state = begin(began, policy)
         boot = clock.boot_id()
-        # Where nobody can tell what nginx uses, the link names what probably serves.
+        # Where it is unknown what nginx uses, the link names what probably serves.
         memory = Memory(boot, began, active=sight.link.upstream)
         self._post(Restored(began, memory, boot))
         self._post(self._observed(began.boot_ms, sight))

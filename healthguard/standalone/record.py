@@ -59,7 +59,7 @@ def _append(path: Path, event: Mapping[str, object]) -> str:
     """Write it in a process of its own; "" or why it is not in the log.
 
     A stuck disk then stops that process and not the switch.  And root writes as the owner of the
-    daemon's folder: a new file must be the daemon's, and no link that somebody placed there may
+    daemon's folder: a new file must be the daemon's, and no link that someone placed there may
     lead root's hand.
     """
     reader, writer = os.pipe()

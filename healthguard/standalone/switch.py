@@ -139,7 +139,7 @@ def _by_socket(config: Config) -> bool:
 
 
 def _switcher(config: Config) -> Switcher:
-    """Root does it itself, with the records of whoever does it otherwise."""
+    """Root does it itself, with the records of the usual switcher."""
     if isinstance(config.switcher, Path) and os.geteuid() == 0:
         files = {name: pool.files for name, pool in config.pools.items()}
         return InlineSwitcher(config.nginx, files, state_folder({}))
@@ -147,7 +147,7 @@ def _switcher(config: Config) -> Switcher:
 
 
 def _foreign(config: Config, daemon: Peer | None) -> str:
-    """Why this user must not act beside the daemon of another: locks and records are per user."""
+    """Why this user must not act while another user's daemon runs: locks and records are per user."""
     if isinstance(config.switcher, Path):
         return ""  # root's own lock, or root's service
     owner = daemon.uid if daemon else None

@@ -1,4 +1,4 @@
-"""The configuration as the switcher sees it: read by itself, with the last valid one kept.
+"""The configuration as the switcher reads it, with the last valid one kept.
 
 A broken edit in the afternoon must not block the rollback at night, and what root executes must
 come from files that only root can write.
@@ -103,7 +103,7 @@ class ConfigSource:
 
 
 def untrusted(path: Path, writers: frozenset[int]) -> str:
-    """Why somebody else than ``writers`` could change the file or swap it; "" when nobody could."""
+    """Why others than ``writers`` could change the file or swap it; "" when none could."""
     for each, what in ((path, "file"), (path.resolve(), "file"), (path.resolve().parent, "folder")):
         try:
             seen = each.stat()

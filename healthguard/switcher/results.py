@@ -53,5 +53,5 @@ class Results:
 
 
 def as_recovered(end: Recovered) -> Recovered:
-    """The same, saying that it was told afterwards."""
+    """The same, marked as reported afterwards."""
     return replace(end, done=replace(end.done, recovered=True))

@@ -204,7 +204,7 @@ class SwitcherServer:
 
     async def _carry_out(self, switcher: Switcher, order: Commit, gone: Gone) -> Recovered:
         async with self._act:
-            # Whoever has left, or was told that nothing is known, counts on nothing happening.
+            # A client that has left, or got "unknown", relies on nothing happening.
             if gone() or order.switch_id in self._given_up:
                 message = "not started: the requester had disconnected"
                 done = Done(REFUSED, gate=GATE, message=message)
@@ -238,7 +238,7 @@ class SwitcherServer:
         async with self._act:
             found = await self._switcher().reconcile()
             for end in found:
-                # The records of ends that were told already come along each time.
+                # The records of ends that were already reported come along each time.
                 if end.done.outcome and self._results.get(end.switch_id) is None:
                     self._log.warning("%s: recovered, %s", end.switch_id, end.done.outcome)
                     await self._results.remember(end)

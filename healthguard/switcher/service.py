@@ -84,7 +84,7 @@ def run(
 
 
 def reconcile(config_path: Path) -> int:
-    """End switches that were cut off, serve nobody. The exit code of ``switcher_reconcile``."""
+    """Finish interrupted switches, serve no requests. The exit code of ``switcher_reconcile``."""
     from healthguard.switcher import reconcile as switcher_reconcile
 
     state_dir = state_folder(os.environ)
@@ -196,7 +196,7 @@ def _daemon_uid() -> int | None:
 
 
 def _fallback(environ: Mapping[str, str]) -> Path | None:
-    # Never the daemon's own folder in /run: root does not write where somebody else may.
+    # Never the daemon's own folder in /run: root does not write where others may.
     given = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
     if given:
         return Path(given)
