@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from healthguard.core.draft import Draft
-from healthguard.core.durations import seconds
+from healthguard.core.durations import shown
 from healthguard.core.memory import Charges
 from healthguard.core.model import OBSERVE
 from healthguard.core.now import Now
@@ -34,12 +34,16 @@ def spent(now: Now) -> str:
     rollback = now.state.policy.rollback
     used = within(now, rollback.budget_per_ms)
     if used >= rollback.budget_switches:
-        per = seconds(rollback.budget_per_ms)
-        return f"{used} automatic switches in {per}, {rollback.budget_switches} are allowed"
+        per = shown(rollback.budget_per_ms)
+        return f"{_switches(used)} in {per} (limit {rollback.budget_switches})"
     daily = within(now, DAY_MS)
     if daily >= rollback.daily_budget:
-        return f"{daily} automatic switches in 24 h, {rollback.daily_budget} are allowed"
+        return f"{_switches(daily)} in 24h (limit {rollback.daily_budget})"
     return ""
+
+
+def _switches(count: int) -> str:
+    return "1 automatic switch" if count == 1 else f"{count} automatic switches"
 
 
 def charge(draft: Draft) -> None:

@@ -6,8 +6,9 @@ one sentence of evidence). It reads nothing else.
 
 from healthguard.core import dependencies, releases
 from healthguard.core.charges import charged_until, spent
-from healthguard.core.durations import seconds
-from healthguard.core.health import blind, failed_in, fresh_passes
+from healthguard.core.durations import shown
+from healthguard.core.evidence import what_failed
+from healthguard.core.health import Upstream, blind, failed_in, fresh_passes
 from healthguard.core.memory import SWITCHING
 from healthguard.core.model import AUTO, DOWN, OBSERVE, UNKNOWN, UP
 from healthguard.core.now import Now
@@ -23,25 +24,26 @@ def disabled(now: Now, _to: str | None) -> Verdict:
     """The DISABLE file."""
     text = now.state.seen.disabled
     if text is None:
-        return OPEN, "no DISABLE file"
-    return CLOSED, f"the DISABLE file is there: {text.strip() or '(empty)'}"
+        return OPEN, "switching is allowed: there is no DISABLE file"
+    why = text.strip() or "no reason given"
+    return CLOSED, f"switching is off: /etc/healthguard/DISABLE exists ({why})"
 
 
 def link_unmanaged(now: Now, _to: str | None) -> Verdict:
     """The link is a symlink to one of ours."""
     link = now.state.seen.link
     if link is None or stale(now.state.seen, now.state.at):
-        return PENDING, "the link has not been looked at lately"
+        return PENDING, "the link has not been checked for 15s"
     if link.upstream is None:
         return CLOSED, link.problem
-    return OPEN, f"the link names {link.upstream}"
+    return OPEN, f"the link points to {link.upstream}"
 
 
 def nginx_down(now: Now, _to: str | None) -> Verdict:
     """nginx runs."""
     nginx = now.state.seen.nginx
     if nginx is None or stale(now.state.seen, now.state.at):
-        return PENDING, "nginx has not been looked at lately"
+        return PENDING, "nginx has not been checked for 15s"
     if nginx.state == "down":
         return CLOSED, nginx.detail or "nginx is not running"
     return OPEN, "nginx is running"
@@ -51,14 +53,14 @@ def nginx_upgrading(now: Now, _to: str | None) -> Verdict:
     """No old binary runs beside the new one."""
     nginx = now.state.seen.nginx
     if nginx is not None and nginx.state == "upgrading":
-        return CLOSED, nginx.detail or "an old nginx binary still runs beside the new one"
-    return OPEN, "no binary upgrade under way"
+        return CLOSED, nginx.detail or "an old nginx binary is still running next to the new one"
+    return OPEN, "no nginx binary upgrade is in progress"
 
 
 def active_unknown(now: Now, _to: str | None) -> Verdict:
     """Link and workers agree."""
     if now.active is not None:
-        return OPEN, f"{now.active} ({now.how})"
+        return OPEN, f"nginx uses {now.active} ({now.how})"
     return (PENDING if now.state.seen.link is None else CLOSED), now.problem
 
 
@@ -66,19 +68,21 @@ def lost(now: Now, _to: str | None) -> Verdict:
     """No undo has failed."""
     if now.state.memory.lost:
         return CLOSED, now.state.memory.lost
-    return OPEN, "no failed undo"
+    return OPEN, "no switch was left half done"
 
 
 def starting(now: Now, _to: str | None) -> Verdict:
     """What serves has a fresh verdict, and has been seen up in this boot or had its time for it."""
     state, here = now.state, now.serving
     if here is None or health_of(state, here) == UNKNOWN:
-        return CLOSED, f"no fresh verdict on {here or 'the active upstream'} yet"
+        return CLOSED, f"{here or 'the active upstream'} has not been judged since the start"
     left = state.memory.grace_from_ms + state.policy.rollback.start_grace_ms - state.at.boot_ms
     if here not in state.memory.seen_up and left > 0:
-        why = f"{here} has not been seen up since this host booted; {seconds(left)} of grace"
+        why = (
+            f"{here} has not been up since this host booted; {shown(left)} of its start grace left"
+        )
         return CLOSED, why
-    return OPEN, f"{here} has a fresh verdict"
+    return OPEN, f"{here} has a recent verdict"
 
 
 def self_unhealthy(now: Now, to: str | None) -> Verdict:
@@ -90,39 +94,41 @@ def self_unhealthy(now: Now, to: str | None) -> Verdict:
         for probe, tally in found.probes.items() if found is not None else ():
             last = blind(tally)
             if last is not None:
-                why = f"{last.reason}{': ' + last.detail if last.detail else ''}"
-                return CLOSED, f"{name} cannot be judged by {probe}, and that is our fault: {why}"
-    return OPEN, "this host is trusted"
+                why = what_failed(last)
+                return (
+                    CLOSED,
+                    f"{name} cannot be judged: probe {probe} fails because of this host ({why})",
+                )
+    return OPEN, "this host is healthy"
 
 
 def switch_in_flight(now: Now, _to: str | None) -> Verdict:
     """No switch of this pool is under way."""
     attempt = now.state.memory.attempt
     if attempt is None:
-        return OPEN, "none"
+        return OPEN, "no switch is in progress"
     if attempt.stage == SWITCHING:
-        return CLOSED, f"a switch to {attempt.to} is under way"
-    return CLOSED, f"a switch to {attempt.to} is not settled yet"
+        return CLOSED, f"a switch to {attempt.to} is in progress"
+    return CLOSED, f"how an earlier switch to {attempt.to} ended is not known yet"
 
 
 def no_target(now: Now, to: str | None) -> Verdict:
     """There is a place to go to."""
     if to is not None:
-        return OPEN, f"the target is {to}"
+        return OPEN, f"a rollback goes to {to}"
     state, here, bake = now.state, now.serving, now.state.memory.bake
     if here is not None and bake is not None and bake.upstream == here:
         before = "it is not known what served before"
         if bake.origin is not None:
-            before = f"came from {bake.origin}, which is not configured any more"
-        return CLOSED, (
-            f"{here} is in its bake and {before}: nothing to go back to before the bake has passed"
-        )
+            before = f"{bake.origin}, which served before, is no longer configured"
+        return CLOSED, f"{here} is in its bake and {before}: no way back until the bake has passed"
     if state.policy.standby == "stopped":
-        return CLOSED, "the standby is stopped by design: there is nothing to go back to"
+        return CLOSED, "there is no way back: the standby is stopped by design (`standby: stopped`)"
     good = f"`healthguard good {state.policy.pool} UPSTREAM`"
     if here is not None and here == state.policy.stable:
-        return CLOSED, f"{here} is `stable` and active, and nothing else is vouched for: {good}"
-    return CLOSED, f"nothing is vouched for: set `stable`, or {good}"
+        why = f"{here} is active and `stable`; no other upstream is known to be safe"
+        return CLOSED, f"{why}. If one is: {good}"
+    return CLOSED, f"no upstream is known to be a safe way back. If one is: {good}"
 
 
 def known_bad(now: Now, to: str | None) -> Verdict:
@@ -131,9 +137,9 @@ def known_bad(now: Now, to: str | None) -> Verdict:
         return OPEN, "no target"
     bad = releases.known_bad(now.state, to)
     if bad is None:
-        return OPEN, f"{to} carries no mark"
-    ago = seconds(now.state.at.boot_ms - bad[0])
-    return CLOSED, f"{to} was left {ago} ago: {bad[1]}"
+        return OPEN, f"{to} is not known bad"
+    ago = shown(now.state.at.boot_ms - bad[0])
+    return CLOSED, f"{to} failed and was taken out of service {ago} ago: {bad[1]}"
 
 
 def unproven(now: Now, to: str | None) -> Verdict:
@@ -142,8 +148,8 @@ def unproven(now: Now, to: str | None) -> Verdict:
         return OPEN, "no target"
     why = releases.unproven(now, to)
     if not why:
-        return OPEN, f"{to} is vouched for"
-    return CLOSED, f"{why}; `healthguard good {now.state.policy.pool} {to}`"
+        return OPEN, f"what {to} runs is proven"
+    return CLOSED, f"{why}. If it is good: `healthguard good {now.state.policy.pool} {to}`"
 
 
 def standby_not_up(now: Now, to: str | None) -> Verdict:
@@ -153,27 +159,33 @@ def standby_not_up(now: Now, to: str | None) -> Verdict:
     state = now.state
     found, needed = state.upstreams.get(to), state.policy.rollback.standby_passes
     if found is None or found.health != UP:
-        why = "is down" if found is not None and found.health == DOWN else "has no verdict yet"
+        why = "is down" if found is not None and found.health == DOWN else "has not been judged yet"
         return CLOSED, f"{to} {why}{_last_reason(state, to)}"
     require = state.policy.upstreams[to].require
     enough, _ = fresh_passes(found, state.policy.health, require, needed, state.at.boot_ms)
     if not enough:
-        return CLOSED, f"{to} is up, but has not {needed} fresh passes in a row"
+        return CLOSED, _too_few_passes(to, found, needed)
     limit = state.policy.health.window_fails
     worst = max((failed_in(tally.window) for tally in found.probes.values()), default=0)
     if limit and 2 * worst > limit:
-        return CLOSED, f"{to} is up, but {worst} of its last checks failed: no better place"
-    return OPEN, f"{to} is up with {needed} fresh passes"
+        return CLOSED, f"{to} is up, but {worst} of its last checks failed: it is no better place"
+    return OPEN, f"{to} is up: its last {needed} checks passed"
 
 
 def _last_reason(state: State, upstream: str) -> str:
-    """`` (probe: reason)`` of the first failing probe of ``upstream``, or nothing."""
+    """``: HTTP 500, ...`` of the first failing probe of ``upstream``, or nothing."""
     found = state.upstreams.get(upstream)  # a reload may have removed it
-    for name, tally in found.probes.items() if found is not None else ():
+    for tally in found.probes.values() if found is not None else ():
         if tally.recent and tally.recent[-1].reason:
-            last = tally.recent[-1]
-            return f" ({name}: {last.reason}{': ' + last.detail if last.detail else ''})"
+            return f": {what_failed(tally.recent[-1])}"
     return ""
+
+
+def _too_few_passes(to: str, found: Upstream, needed: int) -> str:
+    least = min((tally.passes for tally in found.probes.values()), default=0)
+    if least < needed:
+        return f"{to} has passed only {least} of the {needed} checks in a row that it needs"
+    return f"the last passed check of {to} is too old"
 
 
 def dependency_down(now: Now, _to: str | None) -> Verdict:
@@ -192,11 +204,11 @@ def switcher_unavailable(_now: Now, _to: str | None) -> Verdict:
 def config_invalid(now: Now, to: str | None) -> Verdict:
     """`nginx -t` passes with the target, and that was seen lately."""
     if to is None:
-        return OPEN, "no target to test"
+        return OPEN, "there is no target to test"
     fact = usable_prepare(now.state, to, PREPARE_MS)
     if fact is None:
-        return PENDING, f"the configuration with {to} has not been tested lately"
-    ago = seconds(now.state.at.boot_ms - fact.at.boot_ms)
+        return PENDING, f"`nginx -t` with {to} has not been run recently"
+    ago = shown(now.state.at.boot_ms - fact.at.boot_ms)
     return OPEN, f"`nginx -t` passed with {to} {ago} ago"
 
 
@@ -206,7 +218,7 @@ def min_down(now: Now, _to: str | None) -> Verdict:
     if here is None or since is None:
         return OPEN, "the active upstream is not failing"
     lasted, needed = now.state.at.boot_ms - since, min_down_ms(now.state, here)
-    sentence = f"{here} has been failing for {seconds(lasted)}, {seconds(needed)} are needed"
+    sentence = f"{here} has been failing for {shown(lasted)}; a switch needs {shown(needed)}"
     return (CLOSED if lasted < needed else OPEN), sentence
 
 
@@ -214,14 +226,14 @@ def cooldown(now: Now, _to: str | None) -> Verdict:
     """The last automatic switch is long enough ago."""
     until = charged_until(now)
     if until is None:
-        return OPEN, "no automatic switch lately"
+        return OPEN, "no recent automatic switch"
     left = until - now.state.at.boot_ms
     if left <= 0:
-        return OPEN, "over"
+        return OPEN, "the cooldown is over"
     undone = now.state.memory.undo_stamp  # "": nobody has looked at the files since
     if undone and now.state.seen.stamp not in ("", undone):
-        return OPEN, "the last one was undone, and a file has changed since"
-    return CLOSED, f"{seconds(left)} left after the last automatic switch"
+        return OPEN, "the last automatic switch was undone, and a file has changed since"
+    return CLOSED, f"{shown(left)} of the cooldown left after the last automatic switch"
 
 
 def latched(now: Now, _to: str | None) -> Verdict:
@@ -230,33 +242,36 @@ def latched(now: Now, _to: str | None) -> Verdict:
     shadow = now.mode == OBSERVE and memory.shadow.latched_ms is not None
     if memory.charges.latched_ms is not None or shadow:
         pool = now.state.policy.pool
-        return CLOSED, f"latched since the budget was spent; `healthguard ack {pool}`"
+        return CLOSED, f"no automatic switch until `healthguard ack {pool}`: the budget was used up"
     why = spent(now)
-    return (CLOSED, why) if why else (OPEN, "budget left")
+    return (CLOSED, why) if why else (OPEN, "the budget is not used up")
 
 
 def forced(now: Now, _to: str | None) -> Verdict:
     """Nothing acts by itself after a forced order until that upstream was up once."""
     memory = now.state.memory
     if memory.forced is not None:
-        return CLOSED, f"{memory.forced} was forced and has not been up since"
+        return CLOSED, f"{memory.forced} was switched to with --force and has not been up since"
     if memory.bake is not None and memory.bake.forced:
-        return CLOSED, f"{memory.bake.upstream} was forced: nothing acts by itself in its bake"
-    return OPEN, "no forced order"
+        return (
+            CLOSED,
+            f"{memory.bake.upstream} was switched to with --force: nothing automatic in its bake",
+        )
+    return OPEN, "no order was forced"
 
 
 def paused(now: Now, _to: str | None) -> Verdict:
     """No pause, and none that has ended with the active upstream down."""
     pause = now.state.memory.pause
     if pause is not None:
-        left = seconds(max(0, pause.until_ms - now.state.at.boot_ms))
-        return CLOSED, f"by {pause.by}, {left} left: {pause.reason}"
+        left = shown(max(0, pause.until_ms - now.state.at.boot_ms))
+        return CLOSED, f"paused by {pause.by}, {left} left: {pause.reason}"
     if now.state.memory.down_at_pause_end:
-        why = "the pause ended with the active upstream down: `resume`, or it comes up once"
+        why = "the pause ended while the active upstream was down: `resume`, or it comes up once"
         return CLOSED, why
     return OPEN, "not paused"
 
 
 def mode(now: Now, _to: str | None) -> Verdict:
     """The mode lets the guard act."""
-    return (OPEN if now.mode == AUTO else CLOSED), f"mode is {now.mode}"
+    return (OPEN if now.mode == AUTO else CLOSED), f"the mode is {now.mode}"

@@ -60,7 +60,9 @@ def vetoes(now: Now) -> list[str]:
     """One sentence for each dependency that forbids an automatic switch now."""
     tallies = now.state.dependencies
     down = {name for name, tally in tallies.items() if tally.health == DOWN}
-    return [f"{name} is {'down' if name in down else 'failing'}" for name in vetoing(now)]
+    return [
+        f"dependency {name} is {'down' if name in down else 'failing'}" for name in vetoing(now)
+    ]
 
 
 def is_failing(tally: Tally) -> bool:
@@ -75,9 +77,11 @@ def excused(now: Now) -> list[str]:
         if not is_failing(tally) or name in names:
             continue
         if name not in now.state.seen.dependencies_up:
-            said.append(f"{name} was never up since the start: check its address")
+            said.append(f"dependency {name} has never been up since the start: check its address")
         else:
-            said.append(f"{name} began to fail after this bake did: the release may be the cause")
+            said.append(
+                f"dependency {name} began to fail after this bake: the release may be the cause"
+            )
     return said
 
 

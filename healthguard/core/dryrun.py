@@ -19,7 +19,7 @@ def answer_dry_runs(draft: Draft) -> None:
         fact = usable_prepare(draft.now.state, dry.to, TICKET_MS)
         order_id = dry.order.order_id
         if dry.to not in draft.policy.upstreams:
-            message = f"a reload has removed {dry.to}"
+            message = f"a reload removed {dry.to} from the configuration"
             draft.reply((order_id,), Outcome(Code.USAGE, "unknown_upstream", message))
         elif fact is not None and fact.at.boot_ms >= dry.since_ms:
             draft.reply((order_id,), _dry_outcome(draft, dry))
@@ -42,7 +42,7 @@ def _dry_outcome(draft: Draft, dry: DryRun) -> Outcome:
         "prepare_ms": draft.seen.prepares[dry.to].took_ms,
     }
     if now.active == dry.to:
-        return Outcome(Code.OK, "", f"{dry.to} is active already: nothing would be done", data)
+        return Outcome(Code.OK, "", f"{dry.to} is already active: nothing would be done", data)
     if closed is not None:
         return Outcome(Code.REFUSED, closed.name, closed.evidence, data)
     return Outcome(Code.OK, "", f"would switch to {dry.to}; the prepare passed", data)

@@ -49,13 +49,3 @@ def shown(ms: float) -> str:
 
 def _tenths(number: float) -> str:
     return f"{number:.1f}".removesuffix(".0")
-
-
-def seconds(ms: int) -> str:
-    """As the gates say it: ``3.0 s``, ``4 m 10 s``, ``2 h 5 m``."""
-    if ms < 120_000:
-        return f"{ms / 1000:.1f} s"
-    minutes, rest = divmod(ms // 1000, 60)
-    if minutes < 120:
-        return f"{minutes} m {rest} s" if rest else f"{minutes} m"
-    return f"{minutes // 60} h {minutes % 60} m"

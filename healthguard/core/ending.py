@@ -56,14 +56,16 @@ def settle_unknown(draft: Draft) -> None:
     now = draft.now
     if now.active is None:
         if draft.at.boot_ms - draft.doing.settled_ms >= UNSETTLED_MS:
-            message = f"it broke in the middle, and what nginx uses stays unknown: {now.problem}"
+            message = (
+                f"the switch was interrupted, and what nginx uses is still unknown: {now.problem}"
+            )
             done = Done(LOST, message=message, confirm="unclear", recovered=True)
             finish(draft, attempt, attempt.begun, done)
         return
     done = Done(
         COMPLETED if now.active == attempt.to else UNDONE,
         confirm="proven",
-        message="found so after a break in the middle of the switch",
+        message="found out after the switch was interrupted",
         link=link.identity,
         master=nginx.master if nginx is not None else "",
         recovered=True,
@@ -167,7 +169,7 @@ def _consequences(draft: Draft, attempt: Switch, begun: Begun) -> None:
     if moved and begun.origin is not None and left_failed:
         condemn(draft, begun.origin, begun.reason or order.trigger)
     if order.trigger in (MANUAL, DEPLOY) and order.verb != "rollback":
-        pardon(draft, attempt.to, "somebody switched to it on purpose")
+        pardon(draft, attempt.to, "switched to on purpose")
     if moved and order.trigger in (MANUAL, DEPLOY):
         start_bake(draft, attempt.to, begun.origin, order.force)
     if order.force and health_of(draft.now.state, attempt.to) != UP:

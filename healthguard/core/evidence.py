@@ -1,6 +1,7 @@
 """Why an upstream is held to be failing: in one sentence, and by the results themselves."""
 
-from healthguard.core.durations import seconds
+from healthguard.core.durations import shown
+from healthguard.core.health import Tally
 from healthguard.core.model import Result
 from healthguard.core.moments import iso
 from healthguard.core.state import State, failing_since_ms
@@ -12,23 +13,44 @@ def failure_sentence(state: State, upstream: str | None) -> str:
     since = failing_since_ms(state, upstream)
     if found is None or since is None:
         return ""
+    several = len(found.probes) > 1
     parts = [
-        f"{name} failed {tally.fails} times in a row ({_latest_reason(tally.recent)})"
+        f"{f'{name}: ' if several else ''}{_in_a_row(tally)}"
         for name, tally in found.probes.items()
         if tally.fails
     ]
-    lasting = seconds(state.at.boot_ms - since)
-    return f"{upstream} has been failing for {lasting}: {'; '.join(parts) or 'failure window'}"
+    lasting = shown(state.at.boot_ms - since)
+    why = "; ".join(parts) or "too many failed checks in the failure window"
+    return f"{upstream} has been failing for {lasting}: {why}"
 
 
-def _latest_reason(recent: tuple[Result, ...]) -> str:
-    for result in reversed(recent):
-        if result.reason:
-            what = (
-                f"{result.reason} {result.status}" if result.reason == "status" else result.reason
-            )
-            return f"{what}: {result.detail}" if result.detail else what
-    return "unknown"
+def _in_a_row(tally: Tally) -> str:
+    count = "1 check" if tally.fails == 1 else f"{tally.fails} checks in a row"
+    last = next((each for each in reversed(tally.recent) if each.reason), None)
+    return f"{count} failed: {what_failed(last) if last is not None else 'unknown'}"
+
+
+# Reasons of a probe that does not say more.
+_WORDS = {
+    "refused": "connection refused",
+    "reset": "connection reset",
+    "timeout": "no answer in time",
+    "eof": "connection closed too early",
+    "protocol": "no valid HTTP answer",
+    "tls": "TLS failed",
+    "unreachable": "host unreachable",
+    "exit": "the command failed",
+    "slow": "too slow",
+}
+
+
+def what_failed(result: Result) -> str:
+    """``HTTP 500, expected 200-299``, or the detail with its reason as a tag."""
+    if result.reason == "status":
+        return f"HTTP {result.status}, {result.detail}"
+    if result.detail:
+        return f"{result.detail} ({result.reason})"
+    return _WORDS.get(result.reason, result.reason)
 
 
 def evidence(state: State, upstream: str | None) -> list[dict[str, object]]:

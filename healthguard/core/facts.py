@@ -169,7 +169,7 @@ def _external(draft: Draft, origin: str, to: str, how: str) -> None:
         from_=origin,
         to=to,
         trigger=EXTERNAL,
-        reason=f"somebody else moved the link and nginx followed ({how})",
+        reason=f"something else moved the link and nginx followed ({how})",
         hand=draft.seen.link.hand if draft.seen.link is not None else "",
         actor=None,
         release_from=release_of(draft, origin),
@@ -179,7 +179,7 @@ def _external(draft: Draft, origin: str, to: str, how: str) -> None:
         durable=True,
         evidence=[],
     )
-    pardon(draft, to, "somebody switched to it on purpose")
+    pardon(draft, to, "switched to on purpose")
     start_bake(draft, to, origin, forced=False)
 
 

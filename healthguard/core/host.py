@@ -64,7 +64,8 @@ def common_failure(pools: Iterable[State]) -> str:
         interval = max(interval, state.policy.health.interval_ms)
     if count < 2 or max(began) - min(began) > interval:
         return ""
-    return f"all {count} pools of this host began to fail within one interval, no standby passes"
+    which = "both pools" if count == 2 else f"all {count} pools"
+    return f"{which} failed at the same moment and no standby passes: probably this host"
 
 
 def any_passes(pools: Iterable[State], since_ms: int) -> bool:

@@ -90,7 +90,7 @@ def in_use(state: State) -> tuple[str | None, str, str]:
     """(active, how it is known, or why it is not): what link *and* workers say."""
     link, nginx = state.seen.link, state.seen.nginx
     if link is None or nginx is None:
-        return None, "", "not looked at yet"
+        return None, "", "link and nginx have not been checked yet"
     if link.upstream is None:
         return None, "", link.problem
     if nginx.state != "running":
@@ -99,7 +99,7 @@ def in_use(state: State) -> tuple[str | None, str, str]:
     if marker is not None:
         if marker == link.upstream:
             return link.upstream, "marker", ""
-        return None, "", f"the link names {link.upstream}, nginx's workers use {marker}"
+        return None, "", f"the link points to {link.upstream}, but nginx uses {marker}"
     known = state.memory.confirmed
     facts = (link.upstream, link.identity, nginx.master)
     if known is not None and (known.upstream, known.link, known.master) == facts:
@@ -109,7 +109,11 @@ def in_use(state: State) -> tuple[str | None, str, str]:
     # Start times come in steps of 10 ms, rounded down.
     if nginx.workers_since_wall_ms + 10 > link.changed_wall_ms:
         return link.upstream, "inferred", ""
-    return None, "", f"the link names {link.upstream}, but nginx's workers are older than the link"
+    return (
+        None,
+        "",
+        f"the link points to {link.upstream}, but nginx has not been reloaded since it was moved",
+    )
 
 
 def _target(state: State, serving: str | None) -> str | None:

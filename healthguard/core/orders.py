@@ -25,9 +25,8 @@ def on_ordered(draft: Draft, event: Ordered) -> bool:
         _reply(draft, order, Outcome(Code.USAGE, "usage", f"unknown order {order.verb!r}"))
         return False
     if order.upstream is not None and order.upstream not in known:
-        message = f"pool {draft.policy.pool} has no upstream {order.upstream!r}, only " + (
-            ", ".join(known)
-        )
+        pool, names = draft.policy.pool, ", ".join(known)
+        message = f"pool {pool} has no upstream {order.upstream!r} (known: {names})"
         _reply(draft, order, Outcome(Code.USAGE, "unknown_upstream", message))
         return False
     if not order.dry_run:
@@ -94,18 +93,18 @@ def _to(draft: Draft, order: Order, to: str, waived: tuple[str, ...] = ()) -> No
         if running.to == to:  # a second order for the same target joins the first
             draft.doing = replace(doing, waiting=(*doing.waiting, order.order_id))
         else:
-            _refuse(draft, order, "switch_in_flight", f"a switch to {running.to} is under way")
+            _refuse(draft, order, "switch_in_flight", f"a switch to {running.to} is in progress")
         return
     now = draft.now
     if now.active == to and not draft.memory.lost:
         already = {"from": to, "to": to, "changed": False}
-        _reply(draft, order, Outcome(Code.OK, "", f"{to} is active already ({now.how})", already))
+        _reply(draft, order, Outcome(Code.OK, "", f"{to} is already active ({now.how})", already))
         return
     if attempt is not None:
-        _refuse(draft, order, "switch_in_flight", "an earlier switch is not settled yet")
+        _refuse(draft, order, "switch_in_flight", "how an earlier switch ended is not known yet")
         return
     if running is not None:  # an order beats a waiting automatic switch
-        withdraw(draft, "switch_in_flight", "an order came first")
+        withdraw(draft, "switch_in_flight", "an order took precedence")
     set_out(draft, to, order, waived)
 
 
@@ -117,7 +116,7 @@ def _approve(draft: Draft, order: Order) -> None:
         return
     if order.proposal is not None and order.proposal != proposal.proposal_id:
         current = command(draft.now.state, proposal)
-        message = f"{order.proposal} is not open any more; now it is {current}"
+        message = f"proposal {order.proposal} is no longer open; the current one: {current}"
         _refuse(draft, order, "no_proposal", message)
         return
     reason = order.reason or f"approved: {proposal.reason}"
@@ -132,7 +131,11 @@ def _reject(draft: Draft, order: Order) -> None:
         return
     close(draft, f"rejected by {_who(order)}{': ' + order.reason if order.reason else ''}")
     draft.memory = replace(draft.memory, rejected=True)
-    _reply(draft, order, Outcome(Code.OK, "", f"rejected: {proposal.origin} -> {proposal.to}"))
+    _reply(
+        draft,
+        order,
+        Outcome(Code.OK, "", f"rejected: {draft.policy.pool} stays on {proposal.origin}"),
+    )
 
 
 def _who(order: Order) -> str:
@@ -148,7 +151,7 @@ def _pause(draft: Draft, order: Order) -> None:
         return
     until, old = draft.at.boot_ms + order.for_ms, draft.memory.pause
     if order.trigger == "signal" and old is not None and old.until_ms >= until:
-        _reply(draft, order, Outcome(Code.OK, "", "paused for longer already"))
+        _reply(draft, order, Outcome(Code.OK, "", "already paused for longer"))
         return
     pause = Pause(until, order.reason, _who(order), told=order.for_ms <= PAUSE_TOLD_MS)
     draft.memory = replace(draft.memory, pause=pause, down_at_pause_end=False)
@@ -180,7 +183,7 @@ def _ack(draft: Draft, order: Order) -> None:
     memory = draft.memory
     latched = memory.charges.latched_ms is not None or memory.shadow.latched_ms is not None
     if memory.lost and draft.now.active is None:
-        _refuse(draft, order, "lost", f"link and workers do not agree yet: {draft.now.problem}")
+        _refuse(draft, order, "lost", f"cannot acknowledge yet: {draft.now.problem}")
         return
     if not latched and not memory.lost:
         _reply(draft, order, Outcome(Code.OK, "", "nothing to acknowledge"))
@@ -200,7 +203,7 @@ def _good(draft: Draft, order: Order) -> None:
     if order.upstream is None:
         _reply(draft, order, Outcome(Code.USAGE, "usage", "good needs an upstream"))
         return
-    pardon(draft, order.upstream, "somebody vouched for it")
+    pardon(draft, order.upstream, "vouched for")
     vouch(draft, order.upstream, order.reason or f"vouched for by {_who(order)}")
     draft.say(
         "release_marked",
@@ -210,7 +213,20 @@ def _good(draft: Draft, order: Order) -> None:
         reason=order.reason,
         actor=actor_fields(order.actor),
     )
-    _reply(draft, order, Outcome(Code.OK, "", f"{order.upstream} is vouched for"))
+    _reply(
+        draft,
+        order,
+        Outcome(
+            Code.OK,
+            "",
+            f"OK: {order.upstream}{_release(draft, order.upstream)} is now a rollback target",
+        ),
+    )
+
+
+def _release(draft: Draft, upstream: str) -> str:
+    release = release_of(draft, upstream)
+    return f" ({release})" if release is not None else ""
 
 
 def _clear(draft: Draft, order: Order) -> None:
@@ -218,7 +234,7 @@ def _clear(draft: Draft, order: Order) -> None:
     names = [order.upstream] if order.upstream is not None else list(draft.policy.upstreams)
     reason = order.reason or f"cleared by {_who(order)}"
     cleared = [name for name in names if pardon(draft, name, reason)]
-    message = f"cleared: {', '.join(cleared)}" if cleared else "there was no mark"
+    message = f"cleared: {', '.join(cleared)}" if cleared else "nothing was marked as known bad"
     _reply(draft, order, Outcome(Code.OK, "", message, {"cleared": cleared}))
 
 

@@ -135,7 +135,7 @@ def end_pause(draft: Draft) -> None:
         was_down = draft.now.wanted
         draft.memory = replace(draft.memory, pause=None, down_at_pause_end=was_down)
         forget_verdicts(draft)
-        draft.say("resumed", reason="the pause has ended", active_down=was_down)
+        draft.say("resumed", reason="the pause ended", active_down=was_down)
     elif not pause.told and now >= pause.until_ms - PAUSE_TOLD_MS:
         draft.memory = replace(draft.memory, pause=replace(pause, told=True))
         draft.say("paused", reason=pause.reason, ends_in_ms=pause.until_ms - now, reminder=True)

@@ -25,7 +25,7 @@ def propose(draft: Draft, to: str, closed: list[Finding]) -> None:
             draft.memory = replace(draft.memory, proposal=replace(old, gates=gates))
         return
     if old is not None:
-        close(draft, "a newer one takes its place")
+        close(draft, "replaced by a newer proposal")
     state = draft.now.state
     proposal_id, now = draft.next_id(), draft.at.boot_ms
     reason = failure_sentence(state, here)
@@ -67,9 +67,9 @@ def tend(draft: Draft) -> None:
     elif health_of(now.state, now.active) == UP:
         close(draft, f"{proposal.origin} has recovered")
     elif now.active is not None and now.target != proposal.to:
-        close(draft, f"{proposal.to} is not the target any more")
+        close(draft, f"{proposal.to} is no longer the target")
     elif now.mode == OBSERVE and "known_bad" not in proposal.gates:
-        close(draft, "in mode observe nobody is asked")
+        close(draft, "the mode is observe now")
     elif draft.at.boot_ms >= proposal.remind_ms:
         _remind(draft, proposal)
 

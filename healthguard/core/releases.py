@@ -51,7 +51,7 @@ def unproven(now: Now, upstream: str) -> str:
         return ""
     release, bake = release_of(state, upstream), state.memory.bake
     if release is None:
-        return f"{upstream} does not name its release"
+        return f"{upstream} does not report its release"
     came_from = (bake.origin, bake.origin_release) if bake is not None and now.baking else None
     if came_from == (upstream, release):
         return ""  # it served until this bake began
@@ -60,7 +60,7 @@ def unproven(now: Now, upstream: str) -> str:
     known = state.memory.releases.get(upstream, {}).get(release)
     if known is not None and known.status == BAD and known.proven:
         return ""  # it failed since: that is what `known_bad` is for
-    return f"{upstream} runs {release}, which never passed a bake here and is not vouched for"
+    return f"{upstream} runs {release}, which has never passed a bake here"
 
 
 def see(draft: Draft, upstream: str, release: str) -> bool:

@@ -63,9 +63,9 @@ def _closed(now: Now, switch: Switch) -> Finding | None:
     if gate is not None:
         return replace(gate, pending=gate.pending or _old_refusal(now.state, switch, gate.name))
     if (switch.automatic or switch.order.verb == "approve") and not now.wanted:
-        return Finding("min_down", True, "the active upstream is not down any more")
+        return Finding("min_down", True, "the active upstream is no longer down")
     if switch.automatic and not now.still_failing:
-        return Finding("min_down", True, "the last check of the active upstream has passed")
+        return Finding("min_down", True, "the last check of the active upstream passed")
     return None
 
 

@@ -1,6 +1,6 @@
 """A finding in one sentence, with its evidence."""
 
-from healthguard.core.durations import seconds
+from healthguard.core.durations import shown
 from healthguard.core.moments import iso
 from healthguard.replay import compare
 from healthguard.replay.candidate import Decision
@@ -37,15 +37,15 @@ def _both(kind: str, recorded: Decision, candidate: Decision, found: Incident) -
     way = f"{recorded.origin} -> {recorded.to}"
     times = f"at {_time(candidate)} instead of {_time(recorded)}"
     if kind == compare.EARLIER:
-        return f"EARLIER by {seconds(delta)}: {way} {times}"
+        return f"EARLIER by {shown(delta)}: {way} {times}"
     if kind == compare.LATER:
         own = found.own_pace_ms
         if own is not None and own < delta - 1_000:
             return (
-                f"LATER by at most {seconds(delta)}: {way} {times}; about {seconds(own)} at its "
+                f"LATER by at most {shown(delta)}: {way} {times}; about {shown(own)} at its "
                 f"own pace (it was probed less often once it was down)"
             )
-        return f"LATER by {seconds(delta)}: {way} {times}"
+        return f"LATER by {shown(delta)}: {way} {times}"
     if kind == compare.OTHER_TARGET:
         return f"OTHER TARGET: {candidate.to} instead of {recorded.to} at {_time(candidate)}"
     said = f"would have {_does(candidate)} at {_time(candidate)}, where {_did(recorded)}"
@@ -64,19 +64,19 @@ def _did(decision: Decision) -> str:
 
 
 def _afterwards(found: Incident, decision: Decision) -> str:
-    name = decision.origin or "the active upstreamf"
+    name = decision.origin or "the active upstream"
     if found.recovered is not None:
-        after = seconds(found.recovered.boot_ms - decision.at.boot_ms)
+        after = shown(found.recovered.boot_ms - decision.at.boot_ms)
         how = "after traffic had left it" if found.traffic_left else "on its own"
         return f"{name} passed again {after} later, {how}"
     if found.person is not None:
-        after = seconds(found.person.at.boot_ms - decision.at.boot_ms)
+        after = shown(found.person.at.boot_ms - decision.at.boot_ms)
         return f"{after} later a person switched to {found.person.to}"
     if found.cut:
         return f"what became of {name} is not known: {found.cut}"
     if found.kind == compare.ORDER:
         return "it was ordered, and the other configuration refused it"
-    return f"{name} did not recover within {seconds(WATCH_MS)}"
+    return f"{name} did not recover within {shown(WATCH_MS)}"
 
 
 def _time(decision: Decision) -> str:
