@@ -1,4 +1,4 @@
-"""Secrets: ``${NAME}`` in a value stands for an environment variable of the process that uses it."""
+"""Secrets: ``${NAME}`` stands for an environment variable of the process that uses the value."""
 
 import os
 import re

@@ -94,11 +94,8 @@ def self_unhealthy(now: Now, to: str | None) -> Verdict:
         for probe, tally in found.probes.items() if found is not None else ():
             last = blind(tally)
             if last is not None:
-                why = what_failed(last)
-                return (
-                    CLOSED,
-                    f"{name} cannot be judged: probe {probe} fails because of this host ({why})",
-                )
+                what = f"{name} cannot be judged by probe {probe}; the problem is on this host"
+                return CLOSED, f"{what}: {what_failed(last)}"
     return OPEN, "this host is healthy"
 
 

@@ -1,7 +1,7 @@
 """Doubting ourselves: a process that was stopped, starved or suspended must not judge others.
 
-A process that was frozen sees every deadline late at once. That is this host's fault, so verdicts are
-thrown away, nothing acts meanwhile, and fresh ones are needed afterwards.
+A process that was frozen sees every deadline late at once. That is this host's fault, so verdicts
+are thrown away, nothing acts meanwhile, and fresh ones are needed afterwards.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,7 +1,7 @@
 """Telling nginx to read its configuration again.
 
-That nginx got the signal proves nothing: a master that refuses goes on with the old configuration and
-says so only in its log. See ``confirm``.
+That nginx got the signal proves nothing: a master that refuses goes on with the old configuration
+and says so only in its log. See ``confirm``.
 """
 
 import os

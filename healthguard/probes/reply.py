@@ -13,7 +13,8 @@ _RAW_KEPT = 4096
 class HttpReply:
     """Feed it until ``complete`` or ``problem``.
 
-    ``complete`` also becomes true when BODY_LIMIT bytes of the body are there: the rest is not needed.
+    ``complete`` also becomes true when BODY_LIMIT bytes of the body are there: the rest is not
+    needed.
     """
 
     __slots__ = ("_chunks", "_head_only", "_headed", "_parser", "_total", "body", "complete",

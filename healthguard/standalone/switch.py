@@ -147,7 +147,7 @@ def _switcher(config: Config) -> Switcher:
 
 
 def _foreign(config: Config, daemon: Peer | None) -> str:
-    """Why this user must not act while another user's daemon runs: locks and records are per user."""
+    """Why this user must not act: locks and records belong to the user of the daemon."""
     if isinstance(config.switcher, Path):
         return ""  # root's own lock, or root's service
     owner = daemon.uid if daemon else None

@@ -4,7 +4,7 @@ The only place where a net may be widened; each line needs a reason.
 """
 
 # Free text is compared, too. False once it was rewritten on purpose: then only that it is there.
-SENTENCES = True
+SENTENCES = False
 # Of a Save its digest of the whole memory, too; else only that there was one. It goes when the
 # shape of the memory does, or its ``last_decision`` has other sentences.
 DIGESTS = False

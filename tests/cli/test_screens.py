@@ -116,7 +116,7 @@ async def test_proposals_say_what_why_and_how(cli: Cli, guard: FakeGuard) -> Non
     guard.open = [proposal_view(), proposal_view("billing")]
     assert (await cli("proposals")).out.splitlines()[:6] == [
         "threader: blue -> green, open for 2h, id threader-k3-7",
-        "  why      blue has been failing for 3.0 s: health failed 3 times in a row (refused)",
+        "  why      blue has been failing for 3s: 3 checks in a row failed: connection refused",
         "  held by  known_bad, mode",
         "  approve  healthguard approve threader --id threader-k3-7",
         "  reject   healthguard reject threader",

@@ -50,7 +50,7 @@ def test_what_is_said_about_it_explains_itself() -> None:
     assert started["detection_ms"] == 3_010
     assert started["actor"] is None
     assert started["reason"] == (
-        "blue has been failing for 3.0 s: health failed 3 times in a row (refused)"
+        "blue has been failing for 3s: 3 checks in a row failed: connection refused"
     )
     evidence = started["evidence"]
     assert isinstance(evidence, list)

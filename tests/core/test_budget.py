@@ -68,7 +68,7 @@ def test_the_daily_budget() -> None:
         story.live(15_000)
     assert not fails_over(story)
     assert story.hold() == "latched"
-    assert "24 h" in story.record("latched")["reason"]  # type: ignore[operator]
+    assert "24h" in story.record("latched")["reason"]  # type: ignore[operator]
 
 
 def test_orders_cost_nothing() -> None:

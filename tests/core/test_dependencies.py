@@ -36,7 +36,7 @@ def test_it_vetoes_an_automatic_switch() -> None:
     it.live(60_000, blue=FAIL)
     it.never("Queue", "Switch", "proposal_opened")
     assert it.hold() == "dependency_down"
-    assert it.gates()["dependency_down"].evidence == "database is down"
+    assert it.gates()["dependency_down"].evidence == "dependency database is down"
     it.needs["database"] = PASS
     it.live(2_000, blue=FAIL)
     assert "Switch blue->green" in it.said
@@ -48,7 +48,7 @@ def test_one_failing_answer_of_it_is_doubt_enough() -> None:
     it.live(3_000, blue=FAIL)
     it.needs["database"] = FAIL
     it.depends("database", FAIL).live(500, blue=FAIL).never("Queue")
-    assert it.gates()["dependency_down"].evidence == "database is failing"
+    assert it.gates()["dependency_down"].evidence == "dependency database is failing"
     it.needs["database"] = PASS
     it.live(500, blue=FAIL)
     assert "Switch blue->green" in it.said
@@ -59,7 +59,8 @@ def test_orders_are_not_bound_by_it() -> None:
     it.needs["database"] = FAIL
     it.live(5_000).order("switch", "green")
     assert it.replies["o1"].code == 0
-    assert "dependency_down: database is down" in it.record("switch_completed")["warnings"]  # type: ignore[operator]
+    warnings = it.record("switch_completed")["warnings"]
+    assert "dependency_down: dependency database is down" in warnings  # type: ignore[operator]
 
 
 def test_after_two_minutes_a_person_is_asked() -> None:
@@ -162,7 +163,7 @@ def test_one_that_was_never_up_vetoes_nothing_and_is_an_alert() -> None:
     it.needs = {"database": FAIL}
     it.steady().live(20_000)
     assert "dependency_down" not in it.closed()
-    assert "never up since the start" in it.gates()["dependency_down"].evidence
+    assert "never been up since the start" in it.gates()["dependency_down"].evidence
     it.live(5_000, blue=FAIL)
     assert it.memory.active == "green"
 
@@ -184,10 +185,10 @@ def test_names_that_end_alike_are_not_mixed_up() -> None:
     it.steady().live(5_000)
     it.needs["main-db"] = FAIL
     it.live(5_000)
-    assert it.gates()["dependency_down"].evidence == "main-db is down"
+    assert it.gates()["dependency_down"].evidence == "dependency main-db is down"
     it.needs["main-db"] = PASS
     it.live(5_000)
-    assert it.gates()["dependency_down"].evidence.startswith("db was never up since the start")
+    assert it.gates()["dependency_down"].evidence.startswith("dependency db has never been up")
     it.needs["main-db"] = FAIL
     it.live(5_000)
     seen = pool_view(it.state, it.instant).dependencies

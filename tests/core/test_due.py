@@ -74,7 +74,7 @@ def test_a_day_of_switches_is_over_after_a_day() -> None:
     story = steady(rollback={"daily_budget": 1}).live(4_000, blue=FAIL)
     day = charged(story) + 86_400_000
     story.at(day - 1).woke()
-    assert spent(now_of(story.state)) == "1 automatic switches in 24 h, 1 are allowed"
+    assert spent(now_of(story.state)) == "1 automatic switch in 24h (limit 1)"
     story.at(day).woke()
     assert spent(now_of(story.state)) == ""
 

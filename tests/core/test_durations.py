@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthguard.core.durations import LONGEST_MS, parse, seconds, shown, written
+from healthguard.core.durations import LONGEST_MS, parse, shown, written
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,3 @@ def test_writing_a_duration_loses_nothing(milliseconds: int) -> None:
 )
 def test_for_people(ms: float, text: str) -> None:
     assert shown(ms) == text
-
-
-@pytest.mark.parametrize(
-    ("ms", "text"),
-    [(0, "0.0 s"), (3_000, "3.0 s"), (119_999, "120.0 s"), (120_000, "2 m"), (250_000, "4 m 10 s")],
-)
-def test_as_the_gates_say_it(ms: int, text: str) -> None:
-    assert seconds(ms) == text
-    assert seconds(7_500_000) == "2 h 5 m"

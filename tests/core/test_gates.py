@@ -424,15 +424,17 @@ def no_target(story: Story) -> str:
 def test_no_target_says_what_would_give_one() -> None:
     fresh = Story(policy()).steady()
     assert no_target(fresh) == (
-        "nothing is vouched for: set `stable`, or `healthguard good app UPSTREAM`"
+        "no upstream is known to be a safe way back. If one is: `healthguard good app UPSTREAM`"
     )
     # Where `stable` is set, and is where we are, setting it is no advice.
     at_home = Story(policy(stable="blue")).steady()
     assert no_target(at_home) == (
-        "blue is `stable` and active, and nothing else is vouched for: "
+        "blue is active and `stable`; no other upstream is known to be safe. If one is: "
         "`healthguard good app UPSTREAM`"
     )
-    assert at_home.order("good", "green").gates()["no_target"].evidence == "the target is green"
+    assert (
+        at_home.order("good", "green").gates()["no_target"].evidence == "a rollback goes to green"
+    )
 
 
 def test_no_target_in_a_bake_whose_origin_has_gone() -> None:
@@ -441,11 +443,11 @@ def test_no_target_in_a_bake_whose_origin_has_gone() -> None:
     bake = Bake("blue", "teal", story.instant.boot_ms, story.instant.boot_ms + 60_000, 0)
     remember(story, bake=bake)
     assert no_target(story) == (
-        "blue is in its bake and came from teal, which is not configured any more: "
-        "nothing to go back to before the bake has passed"
+        "blue is in its bake and teal, which served before, is no longer configured: "
+        "no way back until the bake has passed"
     )
     remember(story, bake=replace(bake, origin=None))
     assert no_target(story) == (
         "blue is in its bake and it is not known what served before: "
-        "nothing to go back to before the bake has passed"
+        "no way back until the bake has passed"
     )

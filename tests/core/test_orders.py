@@ -65,7 +65,7 @@ def test_an_order_for_another_target_than_the_automatic_switch_under_way_is_refu
     story.auto_end = None
     story.live(5_000, blue="fail").forget().order("switch", "red")
     story.says("order o1 switch", "refused switch_in_flight", "Reply o1 1 switch_in_flight")
-    assert story.replies["o1"].message == "a switch to green is under way"
+    assert story.replies["o1"].message == "a switch to green is in progress"
 
 
 @pytest.mark.parametrize("stage", ["testing", "queued", "switching"])
@@ -242,7 +242,7 @@ def test_a_stopped_standby_is_nothing_to_go_back_to_and_no_alarm() -> None:
 
 def test_a_switch_ordered_without_a_reason_says_what_was_wrong() -> None:
     story = steady().live(1_000, blue="fail").order("switch", "green", reason="")
-    failed = "blue has been failing for 0.5 s: health failed 2 times in a row (refused)"
+    failed = "blue has been failing for 500ms: 2 checks in a row failed: connection refused"
     assert story.record("switch_started")["reason"] == failed
 
 
@@ -250,7 +250,7 @@ def test_a_rollback_without_a_target_is_told_so_whatever_else_is_in_the_way() ->
     story = steady(policy()).look(disabled="hands off").order("rollback")
     assert (story.replies["o1"].error, story.replies["o1"].message) == (
         "no_target",
-        "nothing is vouched for: set `stable`, or `healthguard good app UPSTREAM`",
+        "no upstream is known to be a safe way back. If one is: `healthguard good app UPSTREAM`",
     )
 
 
@@ -271,7 +271,7 @@ def test_a_dry_run_towards_what_a_reload_removes_is_told_so() -> None:
     assert (said.code, said.error, said.message) == (
         2,
         "unknown_upstream",
-        "a reload has removed red",
+        "a reload removed red from the configuration",
     )
 
 
@@ -279,8 +279,8 @@ def test_a_forced_order_is_warned_of_what_would_have_bound_another_one() -> None
     story = steady().live(5_000, green="fail").look(disabled="")
     story.order("switch", "green", force=True)
     assert story.replies["o1"].data["warnings"] == [
-        "disabled: the DISABLE file is there: (empty)",
-        "standby_not_up: green is down (health: refused)",
+        "disabled: switching is off: /etc/healthguard/DISABLE exists (no reason given)",
+        "standby_not_up: green is down: connection refused",
     ]
 
 
@@ -319,4 +319,5 @@ def test_at_its_turn_an_order_is_refused_by_what_has_closed_meanwhile() -> None:
     story.auto_turn = False
     story.order("switch", "green").look(disabled="hands off").forget().turn()
     story.says("Release", "refused disabled", "Reply o1 1 disabled")
-    assert story.replies["o1"].message == "the DISABLE file is there: hands off"
+    off = "switching is off: /etc/healthguard/DISABLE exists (hands off)"
+    assert story.replies["o1"].message == off

@@ -194,7 +194,7 @@ def test_what_was_looked_at_before_the_end_is_not_believed() -> None:
     early = Observed(story.instant, story.link, story.nginx, story.instant.boot_ms)
     story.after(100).finished("completed").after(10).forget()
     story.send(replace(early, at=story.instant)).quiet()
-    assert story.gates()["active_unknown"].evidence.startswith("green")
+    assert story.gates()["active_unknown"].evidence.startswith("nginx uses green")
 
 
 def test_an_end_that_is_known_before_the_first_look_is_believed() -> None:
@@ -237,7 +237,7 @@ def test_an_end_that_nobody_ever_learns_is_lost_after_a_minute() -> None:
     story.live(59_000).says(only=("switch",))
     story.live(3_000).says("switch_lost blue->green manual", only=("switch",))
     assert story.replies["o1"].code == 5
-    assert "stays unknown" in story.memory.lost
+    assert "is still unknown" in story.memory.lost
 
 
 def test_lost_marks_what_was_left_because_it_failed() -> None:

@@ -22,7 +22,7 @@ def test_nothing_acts_meanwhile_and_the_hold_says_who_and_why() -> None:
     story = paused().says("order o1 pause", "paused", "Reply o1 0", "not ready: paused")
     story.live(60_000, blue="fail").never("Queue", "Switch")
     assert story.hold() == "paused"
-    assert story.gates()["paused"].evidence == "by dana, 9 m left: a visit"
+    assert story.gates()["paused"].evidence == "paused by dana, 9m left: a visit"
 
 
 def test_its_end_is_told_five_minutes_before() -> None:

@@ -36,7 +36,7 @@ def test_it_says_what_why_and_how() -> None:
     assert fields["proposal"] == record.event_id
     assert (fields["from"], fields["to"]) == ("blue", "green")
     assert fields["command"] == f"healthguard approve app --id {record.event_id}"
-    assert str(fields["reason"]).startswith("blue has been failing for 3.0 s")
+    assert str(fields["reason"]).startswith("blue has been failing for 3s: ")
     assert fields["gates"] == ["mode"]
     evidence = fields["evidence"]
     assert isinstance(evidence, list)
@@ -227,12 +227,12 @@ def test_with_mode_observe_nobody_is_asked_any_longer() -> None:
         (lambda it: it.live(3_000), "blue has recovered"),
         (lambda it: it.order("switch", "green"), "green is active now"),
         (lambda it: it.configure(replace(it.policy, stable=None)),
-         "green is not the target any more"),
+         "green is no longer the target"),
         (lambda it: it.configure(replace(it.policy, mode_steady="observe")),
-         "in mode observe nobody is asked"),
+         "the mode is observe now"),
         (lambda it: it.configure(policy("blue", "green", "red", stable="red",
                                         mode_steady="propose")).live(2_000, blue=FAIL),
-         "green is not the target any more"),
+         "green is no longer the target"),
         (lambda it: it.order("reject", reason=""), "rejected by dana"),
     ],
 )  # fmt: skip

@@ -105,7 +105,7 @@ def test_an_upstream_that_names_no_release_is_not_proven_where_they_are_asked_fo
     story.runs = {"blue": "1.4"}
     story.steady().live(20_000)
     assert story.hold() == "unproven"
-    assert "does not name its release" in story.gates()["unproven"].evidence
+    assert "does not report its release" in story.gates()["unproven"].evidence
     story.live(10_000, blue=FAIL).never("Queue", "Switch")
 
 

@@ -25,22 +25,22 @@ def standby(answer: Answer) -> Story:
     return story
 
 
-BLIND = "blue cannot be judged by health, and that is our fault: no_descriptors"
+BLIND = "blue cannot be judged by probe health; the problem is on this host:"
 
 
 @pytest.mark.parametrize(
     ("story", "gate", "evidence"),
     [
-        (lambda: blind(""), "self_unhealthy", BLIND),
-        (lambda: blind("0 left"), "self_unhealthy", f"{BLIND}: 0 left"),
+        (lambda: blind(""), "self_unhealthy", f"{BLIND} no_descriptors"),
+        (lambda: blind("0 left"), "self_unhealthy", f"{BLIND} 0 left (no_descriptors)"),
         (lambda: steady().live(3_000, green=FAIL), "standby_not_up",
-         "green is down (health: refused)"),
+         "green is down: connection refused"),
         (lambda: standby(Answer(1, 503)), "standby_not_up",
-         "green is down (health: status: expected 200-299)"),
+         "green is down: HTTP 503, expected 200-299"),
         (lambda: steady().look(nginx=NginxFact("down")), "nginx_down", "nginx is not running"),
         (lambda: steady().look(nginx=NginxFact("down", "no pid file")), "nginx_down",
          "no pid file"),
-        (lambda: Story().begins(), "standby_not_up", "green has no verdict yet"),
+        (lambda: Story().begins(), "standby_not_up", "green has not been judged yet"),
     ],
 )  # fmt: skip
 def test_a_gate_says_why_it_is_closed(story: Callable[[], Story], gate: str, evidence: str) -> None:

@@ -12,12 +12,13 @@ from .story import BOOT_MS, FAIL, WALL_MS, Story, policy
 
 ACTOR = {"uid": 1000, "user": "dana", "pid": 4711}
 TEN = {"for_ms": 10_000}
-FAILED = "blue has been failing for 3.0 s: health failed 6 times in a row (refused)"
+FAILED = "blue has been failing for 3s: 6 checks in a row failed: connection refused"
 FROM_TO = {"from": "blue", "to": "green"}
 RELEASES = {"release_from": "1.4", "release_to": "1.5"}
-NO_TARGET = "nothing is vouched for: set `stable`, or `healthguard good app UPSTREAM`"
+NO_TARGET = "no upstream is known to be a safe way back. If one is: `healthguard good app UPSTREAM`"
 AT_HOME = (
-    "green is `stable` and active, and nothing else is vouched for: `healthguard good app UPSTREAM`"
+    "green is active and `stable`; no other upstream is known to be safe."
+    " If one is: `healthguard good app UPSTREAM`"
 )
 END = {"confirm": "proven", "message": "it completed", "durable": True}
 
@@ -126,11 +127,12 @@ SPENT = {"rollback": {"budget_switches": 0}}
          {**FROM_TO, **RELEASES, "trigger": "automatic", "reason": FAILED,
           "detection_ms": 3_000}),
         (lambda: failing(**SPENT), "latched", "error",
-         {"reason": "0 automatic switches in 10 m, 0 are allowed", "shadow": False}),
+         {"reason": "0 automatic switches in 10m (limit 0)", "shadow": False}),
         (lambda: failing(mode_steady="observe", **SPENT), "latched", "error",
-         {"reason": "0 automatic switches in 10 m, 0 are allowed", "shadow": True}),
+         {"reason": "0 automatic switches in 10m (limit 0)", "shadow": True}),
         (lambda: failing(**SPENT), "hold_entered", "error",
-         {**HOLD, "reason": "latched since the budget was spent; `healthguard ack app`"}),
+         {**HOLD, "reason": "no automatic switch until `healthguard ack app`: "
+                            "the budget was used up"}),
         (lambda: failing(**SPENT).live(3_000), "hold_left", "info",
          {"gate": "latched", "phase": "steady"}),
         (lambda: steady().after(20_000).woke().look(), "hold_left", "info",
@@ -148,7 +150,7 @@ SPENT = {"rollback": {"budget_switches": 0}}
          {"from": "blue", "to": None, "hand": "sam", "problem": "not a symlink"}),
         (lambda: steady().hand_moves("green").look(), "switch_completed", "warning",
          {**FROM_TO, **RELEASES, "trigger": "external", "hand": "dana", "actor": None,
-          "reason": "somebody else moved the link and nginx followed (inferred)",
+          "reason": "something else moved the link and nginx followed (inferred)",
           "detection_ms": None, "timings_ms": {}, "durable": True}),
         (paused, "paused", "info",
          {"reason": "a visit", "for_ms": 400_000, "until_wall_ms": WALL_MS + 421_000,
@@ -156,9 +158,9 @@ SPENT = {"rollback": {"budget_switches": 0}}
         (lambda: paused().live(100_000), "paused", "info",
          {"reason": "a visit", "ends_in_ms": 300_000, "reminder": True}),
         (lambda: paused().live(401_000), "resumed", "info",
-         {"reason": "the pause has ended", "active_down": False}),
+         {"reason": "the pause ended", "active_down": False}),
         (lambda: paused().live(401_000, blue=FAIL), "resumed", "info",
-         {"reason": "the pause has ended", "active_down": True}),
+         {"reason": "the pause ended", "active_down": True}),
         (lambda: paused().order("resume", reason="done"), "resumed", "info",
          {"reason": "done", "actor": ACTOR}),
         (lambda: steady().order("good", "green"), "release_marked", "info",
@@ -172,7 +174,7 @@ SPENT = {"rollback": {"budget_switches": 0}}
         (lambda: steady().look(disabled="hands off").order("switch", "green"),
          "order_refused", "warning",
          {"verb": "switch", "to": "green", "actor": ACTOR, "gate": "disabled",
-          "reason": "the DISABLE file is there: hands off"}),
+          "reason": "switching is off: /etc/healthguard/DISABLE exists (hands off)"}),
     ],
 )  # fmt: skip
 def test_an_event_is_whole(
@@ -206,35 +208,37 @@ def test_evidence_is_every_result_since_the_trouble_began() -> None:
         (lambda: steady().order("switch", "green"), 0, "", "it completed",
          {**FROM_TO, "id": "app-loyw3v28-9", "confirm": "proven", "timings_ms": {"total": 130},
           "warnings": []}),
-        (lambda: steady().order("switch", "blue"), 0, "", "blue is active already (confirmed)",
+        (lambda: steady().order("switch", "blue"), 0, "", "blue is already active (confirmed)",
          {"from": "blue", "to": "blue", "changed": False}),
         (lambda: steady().order("switch", "red"), 2, "unknown_upstream",
-         "pool app has no upstream 'red', only blue, green", {}),
+         "pool app has no upstream 'red' (known: blue, green)", {}),
         (lambda: steady().order("dance"), 2, "usage", "unknown order 'dance'", {}),
         (lambda: steady().order("switch"), 2, "usage", "switch needs an upstream", {}),
         (lambda: steady().order("good"), 2, "usage", "good needs an upstream", {}),
-        (lambda: steady().order("good", "green"), 0, "", "green is vouched for", {}),
+        (lambda: steady().order("good", "green"), 0, "",
+         "OK: green (1.5) is now a rollback target", {}),
         (lambda: steady().order("pause", for_ms=5, reason=" "), 2, "usage",
          "a pause needs a length and a reason", {}),
         (paused, 0, "", "paused: a visit", {"for_ms": 400_000}),
         (lambda: paused().order("pause", for_ms=5, trigger="signal"), 0, "",
-         "paused for longer already", {}),
+         "already paused for longer", {}),
         (lambda: paused().order("resume"), 0, "", "resumed", {}),
         (lambda: steady().order("resume"), 0, "", "not paused", {}),
         (lambda: steady().order("ack"), 0, "", "nothing to acknowledge", {}),
         (acked, 0, "", "acknowledged", {}),
         (lambda: failing().order("clear"), 0, "", "cleared: blue", {"cleared": ["blue"]}),
-        (lambda: failing().order("clear", "green"), 0, "", "there was no mark", {"cleared": []}),
+        (lambda: failing().order("clear", "green"), 0, "",
+         "nothing was marked as known bad", {"cleared": []}),
         (lambda: steady().order("approve"), 1, "no_proposal", "no proposal is open", {}),
         (lambda: steady().order("reject"), 1, "no_proposal", "no proposal is open", {}),
         (lambda: failing(mode_steady="propose").order("approve", proposal="app-1"),
          1, "no_proposal",
-         f"app-1 is not open any more; now it is {PROPOSAL['command']}", {}),
+         f"proposal app-1 is no longer open; the current one: {PROPOSAL['command']}", {}),
         (lambda: failing(mode_steady="propose").order("reject"), 0, "",
-         "rejected: blue -> green", {}),
+         "rejected: app stays on blue", {}),
         (lambda: lost().order("ack"), 1, "lost",
-         "link and workers do not agree yet: the link names green, but nginx's workers are older"
-         " than the link", {}),
+         "cannot acknowledge yet: the link points to green, but nginx has not been reloaded"
+         " since it was moved", {}),
     ],
 )  # fmt: skip
 def test_an_order_is_answered_with_all_there_is_to_say(
@@ -249,11 +253,11 @@ def test_while_a_switch_is_under_way_other_orders_are_told_which() -> None:
     story = Story(policy("blue", "green", "red", stable="green")).steady().live(20_000)
     story.auto_end = None
     story.order("switch", "green").order("switch", "red")
-    assert story.replies["o2"].message == "a switch to green is under way"
+    assert story.replies["o2"].message == "a switch to green is in progress"
     story = steady()
     story.auto_end = None
     story.live(4_000, blue=FAIL).restart().look().order("switch", "green")
-    assert story.replies["o1"].message == "an earlier switch is not settled yet"
+    assert story.replies["o1"].message == "how an earlier switch ended is not known yet"
 
 
 def test_a_dry_run_says_every_gate_and_touches_nothing() -> None:
@@ -268,15 +272,16 @@ def test_a_dry_run_says_every_gate_and_touches_nothing() -> None:
     gates = said.data["gates"]
     assert isinstance(gates, list)
     row = {"closed": False, "pending": False}
+    free, blue = "switching is allowed: there is no DISABLE file", "the link points to blue"
     assert gates[:2] == [
-        {**row, "gate": "disabled", "evidence": "no DISABLE file", "never_forced": False},
-        {**row, "gate": "link_unmanaged", "evidence": "the link names blue", "never_forced": True},
+        {**row, "gate": "disabled", "evidence": free, "never_forced": False},
+        {**row, "gate": "link_unmanaged", "evidence": blue, "never_forced": True},
     ]
     assert [row["gate"] for row in gates] == list(story.gates())
     assert story.memory == before
     story.never("Queue", "order")
     story.order("switch", "blue", dry_run=True)
-    assert story.replies["o2"].message == "blue is active already: nothing would be done"
+    assert story.replies["o2"].message == "blue is already active: nothing would be done"
     assert [story.replies["o2"].data[name] for name in ("from", "to")] == ["blue", "blue"]
     story.look(disabled="").order("switch", "green", dry_run=True)
     assert (story.replies["o3"].code, story.replies["o3"].error) == (1, "disabled")
@@ -312,7 +317,7 @@ def test_what_was_settled_after_a_break_says_so() -> None:
     story.hand_moves("green").look()
     said = story.record("switch_completed")
     assert said["recovered"] is True
-    assert said["message"] == "found so after a break in the middle of the switch"
+    assert said["message"] == "found out after the switch was interrupted"
     assert said["timings_ms"] == {"prepare": 9}
     assert story.replies["o1"].data["confirm"] == "proven"
 
@@ -323,7 +328,7 @@ def test_what_nobody_could_settle_after_a_break_says_so() -> None:
     story.order("switch", "green").after(100).finished("").hand_moves("green", reload=False)
     said = story.live(62_000).record("switch_lost")
     assert (said["recovered"], said["confirm"]) == (True, "unclear")
-    assert str(said["message"]).startswith("it broke in the middle, and what nginx uses stays")
+    assert str(said["message"]).startswith("the switch was interrupted, and what nginx uses is")
 
 
 def test_the_health_of_a_dependency_is_told_whole() -> None:

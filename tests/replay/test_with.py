@@ -245,7 +245,9 @@ def test_what_the_record_cannot_tell_is_named(tmp_path: Path) -> None:
     ):
         assert name in untold, untold
     assert "target" not in untold, "one change of the URL is told once"
-    assert "down_interval: 20000 ms instead of 5000 ms is simulated by leaving out" in pool["how"][0]
+    assert (
+        "down_interval: 20000 ms instead of 5000 ms is simulated by leaving out" in pool["how"][0]
+    )
 
 
 def test_a_predicate_that_is_dropped_can_be_told(tmp_path: Path) -> None:
@@ -420,11 +422,11 @@ def test_records_from_before_definitions_were_json_are_still_read() -> None:
     said = told_of_blue(old, changed)
     assert said == told_of_blue(pool.policy, changed), "the new form tells the same"
     assert said == [
-        "blue.deep: url changes; no answers to the new probe were recorded, so it is replayed with the answers "
-        "to the old one",
+        "blue.deep: url changes; no answers to the new probe were recorded, so it is replayed "
+        "with the answers to the old one",
         "blue.port: another kind of probe; replayed as recorded",
-        "blue.own: argv changes; no answers to the new probe were recorded, so it is replayed with the answers "
-        "to the old one",
+        "blue.own: argv changes; no answers to the new probe were recorded, so it is replayed "
+        "with the answers to the old one",
         "blue.deep: body is no longer checked",
         "blue.deep: json is no longer checked",
         "blue.own: timeout: 700 ms -> 500 ms",

@@ -178,15 +178,20 @@ async def test_a_file_that_is_gone_or_not_ours_to_read_harms_nothing(desk: Desk)
 @pytest.mark.parametrize(
     ("file", "problem", "rejected", "said"),
     [
-        (NEW, "", False, ("the current /etc/healthguard/healthguard.yaml, which this daemon has not loaded",
+        (NEW, "", False, ("the current /etc/healthguard/healthguard.yaml, "
+                          "which this daemon has not loaded",
                           "`systemctl reload healthguard`")),
         (NEW, "", True, ("which this daemon rejected", "`healthguard reload --wait` says why")),
         (OLD, "y.yaml:3: unknown key\ny.yaml:9: x", False,
-         ("an older one, because it cannot use", "y.yaml:3: unknown key (and 1 more)", "correct that")),
+         ("an older one, because it cannot use", "y.yaml:3: unknown key (and 1 more)",
+          "correct that")),
         (OTHER, "y.yaml:3: unknown key", False,
-         ("the last valid one, because it cannot use", "correct that", "`systemctl reload healthguard`")),
-        (OLD, "", False, ("one that is not the current", "`systemctl restart healthguard-switcher`")),
-        (OTHER, "", False, ("one that is not the current", "`systemctl restart healthguard-switcher`")),
+         ("the last valid one, because it cannot use", "correct that",
+          "`systemctl reload healthguard`")),
+        (OLD, "", False,
+         ("one that is not the current", "`systemctl restart healthguard-switcher`")),
+        (OTHER, "", False,
+         ("one that is not the current", "`systemctl restart healthguard-switcher`")),
         ("", "", False, ("which this daemon cannot read", "`systemctl reload healthguard`")),
     ],
 )  # fmt: skip

@@ -188,7 +188,9 @@ def test_a_file_that_others_may_write_is_not_obeyed(service: Service) -> None:
     service.config.chmod(0o644)
     service.config.parent.chmod(0o777)
     service.config.write_text(CONFIG.replace("green", "red "))
-    assert "the folder is writable by group or others" in service.ask(do="ping")["config"]["problem"]
+    assert (
+        "the folder is writable by group or others" in service.ask(do="ping")["config"]["problem"]
+    )
 
 
 def test_a_full_or_missing_state_folder_does_not_stop_a_switch(service: Service) -> None:
