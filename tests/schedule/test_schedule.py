@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from healthguard.probes.schedule import BACKLOG_PER_TICK, FEW, GRID_MS, Schedule
+from healthguard.probes.schedule import BACKLOG_PER_TICK, FEW, GRID_MS, TOGETHER, Schedule
 
 
 class Timer:
@@ -147,6 +147,29 @@ def test_jitter_is_uniform_in_both_directions(world: World) -> None:
     assert min(offsets[1:]) < -80
     assert max(offsets) > 80
     assert abs(statistics.mean(offsets)) < 15
+
+
+def test_few_share_their_starts_within_the_jitter_of_each(world: World) -> None:
+    for key in range(2 * TOGETHER):
+        world.add(key, 2000, jitter=0.05)
+    world.clock.run(400_000)
+    starts = [round(at, 3) for each in world.starts.values() for at in each[1:]]
+    shared = [starts.count(at) for at in set(starts)]
+    assert statistics.mode(shared) == TOGETHER  # now and then a lot falls on another's tick
+    assert shared.count(TOGETHER) > 0.8 * len(shared)
+    for each in world.starts.values():
+        offsets = [start - each[0] - number * 2000 for number, start in enumerate(each)]
+        assert max(offsets) > 80
+        assert min(offsets) < -80
+        assert max(map(abs, offsets)) <= 100 + 2 * GRID_MS
+
+
+def test_many_do_not_wait_for_each_other(world: World) -> None:
+    for key in range(FEW + 1):
+        world.add(key, 2000, jitter=0.05)
+    world.clock.run(10_000)
+    seconds = [round(each[1], 3) for each in world.starts.values()]
+    assert len(set(seconds)) > FEW / 2
 
 
 def test_a_hang_is_probed_back_to_back(world: World) -> None:
