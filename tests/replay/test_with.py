@@ -131,7 +131,7 @@ def test_an_outage_that_the_candidate_sleeps_through_is_missed(tmp_path: Path) -
     pool = tried(tmp_path, sees("blue", (60_000, 880_000)), sleepy)
     (found,) = pool["findings"]
     assert found["kind"] == "missed"
-    assert "did not recover within 10 m" in found["sentence"]
+    assert "did not recover within 10m" in found["sentence"]
 
 
 def test_a_long_outage_that_only_the_candidate_acts_on_is_told_once(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_long_outage_that_only_the_candidate_acts_on_is_told_once(tmp_path: Pa
     pool = tried(tmp_path, sees("blue", (60_000, 1_500_000)), {}, sleepy, ms=1_800_000)
     (found,) = pool["findings"]
     assert found["kind"] == "added"
-    assert "did not recover within 10 m" in found["sentence"]
+    assert "did not recover within 10m" in found["sentence"]
 
 
 OBSERVE, AUTO = {"mode": "observe"}, {"mode": "auto"}
