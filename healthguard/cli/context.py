@@ -127,8 +127,8 @@ class Context:
             return received(kind, reply.body)
         except ValueError as problem:
             self.output.error(
-                f"healthguard: the daemon's answer is not understood: {problem}\n"
-                "  it is of another version: restart it, or see all of it with --json"
+                f"healthguard: cannot read the daemon's answer: {problem}\n"
+                "  it runs another version: restart it, or use --json"
             )
             return Code.NO_ACCESS
 

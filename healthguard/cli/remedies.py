@@ -13,4 +13,4 @@ def remedy(gate: str, pool: str, target: str = "") -> str:
     if gate not in GATES:
         return ""
     line = GATES[gate].remedy.format(pool=pool, target=target or "UPSTREAM")
-    return f"{line}; or, at your own risk, switch --force" if gate in _FORCIBLE else line
+    return f"{line}; or switch --force, at your own risk" if gate in _FORCIBLE else line

@@ -129,7 +129,7 @@ def notes(pool: PoolView, now: datetime) -> Iterator[tuple[str, str]]:
     if pool.cooldown_until:
         left = ahead(pool.cooldown_until, now)
         if left not in ("-", "0s"):
-            yield "", f"cooldown for {left}"
+            yield "", f"cooldown: {left} left"
 
 
 def _dependencies(pool: PoolView, now: datetime) -> Iterator[tuple[str, str]]:

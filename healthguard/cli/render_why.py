@@ -16,7 +16,7 @@ _LONGEST = 300  # characters of one fact
 
 _HOW = {
     "marker": "proven by the marker",
-    "confirmed": "proven by a switch that was confirmed",
+    "confirmed": "proven by a confirmed switch",
     "inferred": "inferred from link and workers",
 }
 
@@ -142,7 +142,7 @@ def _result(each: object, now: datetime) -> str:
 
 
 def _short(line: str) -> str:
-    return line if len(line) <= _LONGEST else line[:_LONGEST] + "... (all of it: --json)"
+    return line if len(line) <= _LONGEST else line[:_LONGEST] + "... (in full: --json)"
 
 
 def gate_lines(output: Output, gates: Iterable[GateView]) -> list[str]:

@@ -19,7 +19,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Rerun:
-    """What a segment came to. It ends at the first difference: all after it would follow from it.
+    """What a segment came to. It ends at the first difference: later ones are consequences.
 
     ``inputs``: how many ran. ``commands``: how many of them led to commands. ``events``: names
     of the Records said, and how often.

@@ -63,7 +63,7 @@ async def test_1_refused_names_the_gate_and_what_to_do(cli: Cli, guard: FakeGuar
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.splitlines() == [
         "refused: standby_not_up: green has 0 of 2 needed passes",
-        "  what to do: green must pass its probes; or, at your own risk, switch --force",
+        "  what to do: green must pass its probes; or switch --force, at your own risk",
     ]
 
 

@@ -177,7 +177,7 @@ async def test_an_answer_of_another_kind_names_the_place(cli: Cli, guard: FakeGu
     for words in (("status",), ("status", "threader"), ("why", "threader"), ("clear", "--all")):
         ended = await cli(*words)
         assert (ended.code, ended.out) == (3, "")
-        assert "the daemon's answer is not understood: " in ended.err
+        assert "cannot read the daemon's answer: " in ended.err
         assert "gates: expected a list" in ended.err
     assert (await cli("why", "threader", "--json")).code == 0
     assert (await cli("resume", "--all")).code == 0  # needs nothing but the names

@@ -43,7 +43,7 @@ def test_check_names_the_drop_in_and_it_is_enough(elsewhere: Host) -> None:
     for setting, file in lines:
         host.m.write(file, f"[Service]\n{setting}\n")
     host.m.sh("systemctl daemon-reload && systemctl restart healthguard-switcher.service")
-    assert "may write where the links lie" in host.cli("check").stdout
+    assert "can write to the folders of the links" in host.cli("check").stdout
     done = eventually(lambda: _switched(host), within=30, what="a switch")
     assert done
     assert host.m.out("readlink", "/srv/nginx/threader_active.conf").strip().endswith("green.conf")

@@ -182,7 +182,7 @@ def test_a_config_that_others_may_write_is_not_believed(host: Host) -> None:
         since = host.cursor()
         assert host.cli("switch", POOL, "green").returncode == 0  # by the last valid one
         said = host.journal(since, _SYSTEMD_UNIT="healthguard-switcher.service")
-        assert any("it could change what root does" in entry["MESSAGE"] for entry in said), said
+        assert any("who could control what root does" in entry["MESSAGE"] for entry in said), said
     finally:
         host.m.write("/etc/healthguard/healthguard.yaml", CONFIG)
         host.m.sh("chown root /etc/healthguard/healthguard.yaml")
