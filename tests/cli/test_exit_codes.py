@@ -221,4 +221,7 @@ async def test_ready_is_0_or_1(
     assert ended.code == code
     if ready.get("gate"):
         assert "not ready: no_target" in ended.err
-        assert "what to do: `healthguard good threader UPSTREAM`" in ended.err
+        assert (
+            "what to do: if an upstream is a safe way back: `healthguard good threader UPSTREAM`"
+            in ended.err
+        )
