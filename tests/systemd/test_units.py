@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from healthguard.switcher.wire import Prepare, encode_request
+from healthguard.switcher.wire import PrepareRequest, encode_request
 from tests.systemd.host import CONFIG, POOL, Host
 
 UNITS = (
@@ -170,10 +170,12 @@ def test_the_switcher_knows_only_the_pools_of_roots_configuration(host: Host) ->
         (POOL, "../../evil", "unknown_upstream"),
         (POOL, "red", "unknown_upstream"),
     ):
-        answer = said(encode_request(Prepare(pool, upstream)).decode().strip())
+        answer = said(encode_request(PrepareRequest(pool, upstream)).decode().strip())
         assert code in answer or "bad_request" in answer, answer
     assert "bad_request" in said("nonsense")
-    assert said(encode_request(Prepare(POOL, "green")).decode().strip()).count('"ticket"') == 1
+    assert (
+        said(encode_request(PrepareRequest(POOL, "green")).decode().strip()).count('"ticket"') == 1
+    )
 
 
 def test_a_config_that_others_may_write_is_not_believed(host: Host) -> None:
