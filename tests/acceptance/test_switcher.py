@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.daemon import PYTHON_M
 from tests.support.eventually import eventually
+from tests.support.imports import APPRISE, DOORS, IMPORTS, imported
 from tests.support.nginx import fetch
 from tests.support.world import World
 
@@ -22,10 +23,11 @@ class Switcher:
         self.process: subprocess.Popen[bytes] | None = None
         self.log = world.root / "switcher.log"
 
-    def start(self) -> None:
+    def start(self, **environ: str) -> None:
         root = self.world.root
         env = {
             **os.environ,
+            **environ,
             "STATE_DIRECTORY": str(root / "switcher-state"),
             "RUNTIME_DIRECTORY": str(root / "switcher-run"),
         }
@@ -72,6 +74,21 @@ def test_a_rollback_through_the_socket(two: tuple[World, Switcher]) -> None:
     world.wait_health(blue="up")
     world.cli("switch", "app", "blue", "--reason", "back")
     world.wait_served("blue")
+
+
+def test_what_runs_as_root_has_loaded_nothing_heavy_after_a_switch(
+    two: tuple[World, Switcher],
+) -> None:
+    world, switcher = two
+    switcher.end()
+    switcher.path.unlink()
+    switcher.start(**IMPORTS)
+    world.cli("switch", "app", "green", "--reason", "what does it load?")
+    loaded = imported(switcher.log.read_text())
+    assert "healthguard.nginx.switch" in loaded
+    rooms = {"healthguard.control.server", "healthguard.doors", "healthguard.web"}
+    people = {"healthguard.notify.sender", "healthguard.notify.watch"}
+    assert loaded & (DOORS | APPRISE | rooms | people | {"uvloop"}) == set()
 
 
 def test_without_the_switcher_nothing_is_ready_and_it_says_so(two: tuple[World, Switcher]) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from healthguard.notify import launch
+from healthguard.notify import launch, wire
 from healthguard.notify.spec import Message, Notifier, Secret, Sent
 from tests.notify.receivers import Receiver, hook, mail, proxy
+from tests.support.imports import DOORS, IMPORTS, imported
 from tests.support.ports import free_port
 
 SECRET = "s3cr3tTOKENvalue0123456789abcdef"
@@ -363,6 +364,18 @@ def test_no_job_is_a_usage_error() -> None:
     assert (ended.returncode, ended.stdout) == (2, b"")
 
 
-def test_the_daemon_does_not_import_apprise() -> None:
-    code = "import sys, healthguard.daemon.main; assert 'apprise' not in sys.modules"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+@pytest.mark.parametrize(("kind", "needed"), [("webhook", set()), ("slack", {"apprise"})])
+def test_apprise_is_loaded_only_where_it_sends(kind: str, needed: set[str]) -> None:
+    secrets = {"secret": Secret(text=SECRET), "webhook_url": Secret(text=f"https://{SECRET}")}
+    given = notifier(kind, secrets, url="http://127.0.0.1:9/")
+    ended = subprocess.run(
+        [sys.executable, "-m", "healthguard.notify.sender"],
+        input=wire.job(given, [MESSAGE]),
+        env={**os.environ, **IMPORTS},
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == 1  # there is nobody to send to
+    loaded = imported(ended.stderr.decode())
+    assert "healthguard.notify.sender.post" in loaded
+    assert loaded & ({"apprise", "healthguard.core.state", "httptools", "uvloop"} | DOORS) == needed

@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -204,24 +203,3 @@ def test_the_socket_of_the_configuration(stopped: Service) -> None:
         stopped.process = subprocess.Popen(stopped.command("-"), env=stopped.environ, stderr=log)
     eventually(stopped.listens, within=20)
     assert stopped.path.stat().st_mode & 0o777 == 0o600
-
-
-HEAVY = """
-import sys
-import healthguard.switcher.service, healthguard.nginx.switch
-import healthguard.switcher.client
-heavy = {"aiohttp", "uvloop", "prometheus_client", "structlog"} & set(sys.modules)
-sys.exit(f"imported: {heavy}" if heavy else 0)
-"""
-
-
-def test_nothing_heavy_is_imported() -> None:
-    root = str(Path(__file__).parents[2])
-    done = subprocess.run(
-        [sys.executable, "-c", HEAVY],
-        env={**os.environ, "PYTHONPATH": root},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
