@@ -94,7 +94,7 @@ def test_a_manual_switch_and_the_way_back(shared: World) -> None:
     assert (done["trigger"], done["reason"]) == ("manual", "release 42")
     assert done["actor"]["user"] == "root"
     assert done["detection_ms"] is None
-    assert "active already" in shared.cli("switch", "app", "green")
+    assert "already active" in shared.cli("switch", "app", "green")
     assert len(shared.daemon.events("switch_started")) == 1
     shared.cli("rollback", "app", "--reason", "complaints")
     shared.wait_served("blue")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from healthguard.daemon.agreement import AGAIN_S, SETTLE_S, Agreement, Mine, explain
+from healthguard.views.documents import SwitcherView
 
 PATH = Path("/etc/healthguard/healthguard.yaml")
 OLD, NEW, OTHER = "a" * 64, "b" * 64, "c" * 64
@@ -77,9 +78,7 @@ async def test_before_the_switcher_was_heard_nothing_is_claimed(desk: Desk) -> N
     desk.other.answers = False
     await desk.pass_time(5)
     assert desk.agreement.differs is None
-    assert desk.agreement.view() == {
-        "config_differs": None, "config_digest": None, "config_problem": None, "message": None,
-    }  # fmt: skip
+    assert desk.agreement.view() == SwitcherView(None, None, None, None)
     desk.other.answers = True
     await desk.pass_time(AGAIN_S)
     assert desk.agreement.differs is False
@@ -118,7 +117,7 @@ async def test_it_is_told_once_when_it_begins_and_once_when_it_ends(desk: Desk) 
     assert "systemctl reload healthguard" in message
     view = desk.agreement.view()
     assert view is not None
-    assert (view["config_differs"], view["message"]) == (True, message)
+    assert (view.config_differs, view.message) == (True, message)
     desk.mine = desk.other.goes_by[0]
     await desk.pass_time(2)
     assert desk.agreement.differs is False
