@@ -35,3 +35,8 @@ def test_the_front_door_leads_to_every_page() -> None:
         if each.name.startswith("docs/"):
             assert each.name in linked, each.name
     assert "docs/page.png" in linked
+
+
+def test_the_front_door_is_short() -> None:
+    """What it is, two commands, a picture, install in ten lines, links."""
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150

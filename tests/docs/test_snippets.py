@@ -89,7 +89,7 @@ def test_nginx_takes_the_files_of_the_front_door(tmp_path: Path, active: str) ->
     """Colour files, link, marker, and a site that sends traffic to the upstream."""
     folder = tmp_path / "upstreams"
     folder.mkdir()
-    blocks = list(page("README.md").blocks)
+    blocks = list(page("docs/install.md").blocks)
     for each in blocks:
         if each.file:
             (folder / Path(each.file).name).write_text(each.text)
@@ -107,7 +107,7 @@ def directives() -> list[tuple[str, str]]:
     """Of nginx, in prose or in blocks of other pages, as (page, text)."""
     spans = [(p.name, s) for p in pages() for s in p.spans if re.fullmatch(r"[a-z_]+ [^;]+;", s)]
     blocks = [(p.name, b.text) for p in pages() for b in p.blocks if NGINX.search(b.text)]
-    return spans + [each for each in blocks if each[0] != "README.md"]
+    return spans + [each for each in blocks if each[0] != "install.md"]
 
 
 @pytest.mark.parametrize(("where", "text"), directives())

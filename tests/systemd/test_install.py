@@ -71,7 +71,7 @@ def test_from_a_clone_to_a_rollback(bare: Host, libraries: Path) -> None:
     verified = host.m.run("systemd-analyze", "verify", "--man=no", *services)
     assert "healthguard" not in verified.stderr, verified.stderr
 
-    # As README.md goes on: the socket, a configuration, check, the guard.
+    # As docs/install.md goes on: the socket, a configuration, check, the guard.
     host.m.write("/etc/healthguard/healthguard.yaml", CONFIG)
     host.m.sh("systemctl enable -q --now healthguard-switcher.socket")
     checked = host.cli("check")
@@ -91,7 +91,7 @@ def test_from_a_clone_to_a_rollback(bare: Host, libraries: Path) -> None:
     host.m.sh("systemctl restart healthguard")
     assert host.status()["active"] == "green"
 
-    # Removed as README.md says: nginx goes on.
+    # Removed as docs/install.md says: nginx goes on.
     host.m.sh(
         "systemctl disable -q --now healthguard healthguard-switcher.socket healthguard-reconcile;"
         "rm -r /opt/healthguard /usr/local/bin/healthguard /etc/systemd/system/healthguard*;"
