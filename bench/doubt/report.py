@@ -8,7 +8,7 @@ from bench.doubt.measure import GIVEN_UP, LOST, Found
 from bench.report import table
 
 MASKED = 10  # times as long as without trouble: as good as not seen
-_HEAD = ("trouble", "times", "pass", "**fail**", "inconclusive", "told down", "**switches**",
+_HEAD = ("trouble", "times", "pass", "**fail**", "inconclusive", "reported down", "**switches**",
          "`self_unhealthy` held", "other holds", "steady again after, s")  # fmt: skip
 _HEAD_REAL = ("blue", "when", "times", "seen", "**masked**", "after, s", "x normal",
               "`self_unhealthy` held")  # fmt: skip
@@ -42,29 +42,29 @@ def page(found: Sequence[Found], command: str, where: str, calm: str) -> str:
 
 
 _METHOD = """
-A real daemon, a real nginx with the samples of `nginx/`, two real apps that answer after {answer}
-ms, so that a good part of all moments has a check under way. Checks every {interval} ms (while a
-result is changing every {fast} ms), timeout {timeout} ms, fall 3, rise 2; each app has two
-probes, one of them with `max_latency` {limit} ms; `min_down` and cooldown are 0. That is ten times
-as quick as the defaults, and so ten times as touchy. The apps run with real-time priority: they
-are well however busy the machine is, what is late is the guard.
+A real daemon, a real nginx with the samples of `nginx/`, and two real apps that answer after
+{answer} ms, so that a check is often in progress. Checks every {interval} ms ({fast} ms while a
+result is changing), timeout {timeout} ms, fall 3, rise 2. Each app has two probes, one of them with
+`max_latency` {limit} ms. `min_down` and cooldown are 0. That is ten times as fast as the defaults,
+and ten times as sensitive. The apps run with real-time priority: they are healthy however busy the
+machine is. Only the guard is late.
 """
 _ABOUT_HARMLESS = """
-Results are those of all probes from the first trouble to the end of the last; all fails are false.
-Steady again: from the end of the trouble until active and standby were up and a rollback was
-possible, for good; median / maximum. The guard is asked every 50 ms. Not by itself: not steady
-within {lost:g} s, and started anew.
+Results are those of all probes from the first trouble to the end of the last. All fails are false.
+Steady again: the time from the end of the trouble until active and standby were up and a rollback
+was possible, for good; median / maximum, sampled every 50 ms. Not recovered: not steady within
+{lost:g} s, and restarted.
 """
 _ABOUT_REAL = """
-Blue is active and is killed (connections are refused), stopped (they are taken, nobody answers) or
-slow (answers after {slow} ms, {limit} ms are allowed). Time is from the moment when it has failed
-*and* the trouble of our own is over (where it goes on: has failed), until the switch to green was
-proven; median / maximum. Masked: not within {masked} times the median without trouble. After
-{given_up:g} s nobody waits any longer.
+Blue is active and is killed (connections are refused), stopped (connections are accepted, nothing
+answers) or slow (answers after {slow} ms, {limit} ms are allowed). The time runs from the moment
+when blue has failed *and* the guard's own trouble is over (where it continues: when blue has
+failed) until the switch to green was proven; median / maximum. Masked: not within {masked} times
+the median without trouble. A case ends after {given_up:g} s.
 """
 _NOT_HERE = """
-Suspend cannot be caused here. What it does to the clocks is in the tests: a check counts its time
-on the clock that goes on in a suspend, and the stories of a suspended host in
+A suspend is not caused by this program. Tests cover what it does to the clocks: a check measures
+its time on the clock that continues during a suspend, and the stories of a suspended host in
 [incidents](incidents.md) run through the core.
 """
 
@@ -82,7 +82,7 @@ def _summary(harmless: Sequence[Found], real: Sequence[Found], normal: dict[str,
         ("false switches", f"{switches} in {times} troubles"),
         ("false results", f"{fails} fails, beside {doubts} inconclusive"),
         ("real failures masked", f"{tried - seen} of {tried} (starved for good: {starved})"),
-        ("guards that did not recover by themselves", str(sum(each.stuck for each in found))),
+        ("guards that had to be restarted", str(sum(each.stuck for each in found))),
     ]
     return table(("what", "found"), rows)
 
@@ -135,7 +135,7 @@ def _reasons(found: Found, result: str) -> str:
 
 
 def _stuck(found: Found) -> str:
-    return f"; **not by itself: {found.stuck}**" if found.stuck else ""
+    return f"; **not recovered: {found.stuck}**" if found.stuck else ""
 
 
 def _median_max(values: Iterable[float]) -> str:
