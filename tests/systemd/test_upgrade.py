@@ -85,7 +85,7 @@ def moments(host: Host) -> list[float]:
 
 
 def test_the_guard_goes_on_where_the_version_before_was(
-    bare: Host, before: Path, package: Path
+    before: Path, bare: Host, package: Path
 ) -> None:
     host = bare
     host.prepare_nginx()
