@@ -53,7 +53,7 @@ def test_from_install_to_purge(bare: Host, package: Path, newer: Path) -> None:
     assert host.cli("pause", POOL, "--for", "1h", "--reason", "upgrade").returncode == 0
     before = host.main_pid()
 
-    # Upgraded: what ran runs anew, with its memory and the edited configuration.
+    # Upgraded: what ran is restarted, with its memory and the edited configuration.
     said = host.put_package(newer, "newer.deb")
     assert "rror" not in said, said
     assert host.main_pid() not in (0, before)

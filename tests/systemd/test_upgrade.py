@@ -1,9 +1,10 @@
 """The package over the one of the version before, which has guarded this host until now.
 
-That version is known from the git history alone, so its package is built here, with the libraries
-of today's: the pinned ones are the same.
+That version is known from the git history alone, so its package is built here. It gets the
+libraries of today's package, which were fetched already.
 """
 
+import hashlib
 import io
 import json
 import os
@@ -29,8 +30,7 @@ def before(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package of the version before; two seconds."""
     tree = tmp_path_factory.mktemp("before")
     _check_out(tree)
-    for libraries in (REPOSITORY / "build/deb").glob("deps-*"):
-        shutil.copytree(libraries, tree / "build/deb" / libraries.name)
+    _lend_libraries(tree)
     done = subprocess.run(
         [tree / "packaging/build"],
         env={**os.environ, "PYTHON": sys.executable, "VERSION": "0.1.0~before"},
@@ -52,6 +52,15 @@ def _check_out(tree: Path) -> None:
         pytest.skip(f"needs commit {BEFORE[:7]}, the version before: clone with the whole history")
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
         tar.extractall(tree, filter="data")
+
+
+def _lend_libraries(tree: Path) -> None:
+    """Those of today's package, under the name by which the old build looks for its own."""
+    (today,) = (REPOSITORY / "build/deb").glob("deps-*")
+    key = subprocess.run([sys.executable, "-VV"], capture_output=True, check=True).stdout
+    for name in ("requirements.txt", "requirements-build.txt", "packaging/build"):
+        key += (tree / name).read_bytes()
+    shutil.copytree(today, tree / f"build/deb/deps-{hashlib.sha256(key).hexdigest()[:16]}")
 
 
 def live(host: Host) -> None:
