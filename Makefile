@@ -38,7 +38,7 @@ bench:  ## compares with HAProxy and plain nginx, writes docs/benchmarks.md
 stories: setup  ## judges the corpus of incidents, writes its tables into docs/incidents.md
 	.venv/bin/python -m tests.stories.report
 
-lock:  ## pin the dependencies anew (LOCK=--upgrade takes newer ones)
+lock:  ## pin the dependencies again (LOCK=--upgrade takes newer ones)
 	@scripts/setup dev
 	scripts/lock $(LOCK)
 
