@@ -3,7 +3,8 @@
 ``Story`` is a pool whose world a test plays by hand. Everything the core says is kept as short
 lines:
 
-    Test green! · Queue · Release · Switch blue->green · health blue down · hold standby_not_up
+    Prepare green! · AskTurn · GiveBackTurn · Commit blue->green · health blue down
+    hold standby_not_up ·
     switch_started blue->green automatic · Reply o1 1 known_bad · ...
 
 ``says(...)`` compares them, whole and in order, and fails with a diff. Wakes and Saves are not
@@ -101,19 +102,19 @@ class Story(Pool):
     # ------------------------------------------------------------ what the core wants
 
     def wants_a_test(self, upstream: str, urgent: bool) -> ev.Event | None:
-        self.said.append(f"Test {upstream}{'!' if urgent else ''}")
+        self.said.append(f"Prepare {upstream}{'!' if urgent else ''}")
         self.tested_for.append(upstream)
         return super().wants_a_test(upstream, urgent) if self.auto_test else None
 
     def wants_the_turn(self) -> ev.Event | None:
-        self.said.append("Queue")
+        self.said.append("AskTurn")
         return super().wants_the_turn() if self.auto_turn else None
 
     def gives_back_the_turn(self) -> None:
-        self.said.append("Release")
+        self.said.append("GiveBackTurn")
 
     def wants_a_switch(self, switch: ev.Commit) -> ev.Event | None:
-        self.said.append(f"Switch {switch.origin}->{switch.to}")
+        self.said.append(f"Commit {switch.origin}->{switch.to}")
         self.switch = switch
         return self._end(self.auto_end) if self.auto_end is not None else None
 

@@ -33,9 +33,9 @@ def test_thresholds_are_stricter_and_it_goes_back_to_where_it_came_from() -> Non
     story.live(500, green="fail").never("health")
     story.live(500, green="fail")
     assert "health green down" in story.said
-    story.never("Queue").live(1_000, green="fail").never("Queue")
+    story.never("AskTurn").live(1_000, green="fail").never("AskTurn")
     story.live(500, green="fail")
-    assert "Switch green->blue" in story.said
+    assert "Commit green->blue" in story.said
     assert "mark green bad" in story.said
     assert story.memory.bake is None
 
@@ -55,7 +55,7 @@ def test_flicker_does_not_end_it() -> None:
     for _ in range(10):
         story.live(500, green="fail").live(500)
     assert story.memory.bake is None or not story.memory.bake.failed
-    story.never("bake_failed", "Queue")
+    story.never("bake_failed", "AskTurn")
 
 
 def test_paused_time_extends_it() -> None:
@@ -125,7 +125,7 @@ def test_a_reload_of_the_same_upstream_does_not_end_it() -> None:
     story.nginx = replace(story.nginx, workers_since_wall_ms=0)
     story.look()
     story.forget().order("switch", "green")
-    assert "Switch green->green" in story.said
+    assert "Commit green->green" in story.said
     assert story.memory.bake is not None
     story.never("bake_passed", "bake_failed")
 

@@ -41,9 +41,9 @@ def test_a_spent_budget_latches_when_a_switch_is_wanted_until_ack() -> None:
     assert fails_over(story)
     assert story.memory.charges.latched_ms is None  # spent, but nothing is wanted
     assert "latched" in story.closed()
-    story.forget().live(4_000, blue="fail").never("Switch")
+    story.forget().live(4_000, blue="fail").never("Commit")
     assert "latched" in story.said
-    story.live(2 * 600_000, blue="fail").never("Switch")  # time alone does not open it
+    story.live(2 * 600_000, blue="fail").never("Commit")  # time alone does not open it
     assert story.hold() == "latched"
     story.forget().order("ack").live(2_000, blue="fail")
     assert "acked" in story.said
@@ -83,7 +83,7 @@ def test_a_crash_keeps_the_charge() -> None:
     story = begin(limits())
     story.auto_end = None
     story.live(4_000, blue="fail")
-    assert "Switch blue->green" in story.said
+    assert "Commit blue->green" in story.said
     story.restart(3_000)
     assert len(story.memory.charges.at_ms) == 1
     assert story.memory.attempt is not None

@@ -23,7 +23,7 @@ def test_a_dependency_that_is_down_triggers_nothing() -> None:
     it = story()
     it.needs["database"] = FAIL
     it.live(600_000)
-    it.never("Queue", "Switch", "proposal").says(
+    it.never("AskTurn", "Commit", "proposal").says(
         "not ready: dependency_down", "health database down", only=("not", "health")
     )
     it.needs["database"] = PASS
@@ -34,12 +34,12 @@ def test_it_vetoes_an_automatic_switch() -> None:
     it = story()
     it.needs["database"] = FAIL
     it.live(60_000, blue=FAIL)
-    it.never("Queue", "Switch", "proposal_opened")
+    it.never("AskTurn", "Commit", "proposal_opened")
     assert it.hold() == "dependency_down"
     assert it.gates()["dependency_down"].evidence == "dependency database is down"
     it.needs["database"] = PASS
     it.live(2_000, blue=FAIL)
-    assert "Switch blue->green" in it.said
+    assert "Commit blue->green" in it.said
 
 
 def test_one_failing_answer_of_it_is_doubt_enough() -> None:
@@ -47,11 +47,11 @@ def test_one_failing_answer_of_it_is_doubt_enough() -> None:
     it = story()
     it.live(3_000, blue=FAIL)
     it.needs["database"] = FAIL
-    it.depends("database", FAIL).live(500, blue=FAIL).never("Queue")
+    it.depends("database", FAIL).live(500, blue=FAIL).never("AskTurn")
     assert it.gates()["dependency_down"].evidence == "dependency database is failing"
     it.needs["database"] = PASS
     it.live(500, blue=FAIL)
-    assert "Switch blue->green" in it.said
+    assert "Commit blue->green" in it.said
 
 
 def test_orders_are_not_bound_by_it() -> None:
@@ -68,11 +68,11 @@ def test_after_two_minutes_a_person_is_asked() -> None:
     it.needs["database"] = FAIL
     it.live(121_000, blue=FAIL).never("proposal_opened")
     it.live(5_000, blue=FAIL)
-    it.says("proposal_opened blue->green", only=("proposal", "Queue", "Switch"))
+    it.says("proposal_opened blue->green", only=("proposal", "AskTurn", "Commit"))
     assert it.memory.proposal is not None
     assert it.memory.proposal.gates == ("dependency_down",)
     it.order("approve")
-    assert "Switch blue->green" in it.said
+    assert "Commit blue->green" in it.said
     assert it.replies["o1"].code == 0
 
 
@@ -98,7 +98,7 @@ def test_the_dependency_that_comes_back_meanwhile_ends_veto_and_proposal() -> No
     it.live(130_000, blue=FAIL).forget()
     it.needs["database"] = PASS
     it.live(2_000, blue=FAIL)
-    assert "Switch blue->green" in it.said
+    assert "Commit blue->green" in it.said
     assert "proposal_closed blue->green" in it.said
 
 
@@ -123,7 +123,7 @@ def test_a_dependency_that_the_new_release_may_be_killing_does_not_protect_it() 
     it = baking()
     it.needs["database"] = FAIL
     it.live(3_000).live(5_000, green=FAIL)
-    assert "Switch green->blue" in it.said
+    assert "Commit green->blue" in it.said
     assert it.memory.active == "blue"
 
 
@@ -132,7 +132,7 @@ def test_one_that_failed_before_the_bake_began_does_protect_it() -> None:
     it.needs["database"] = FAIL
     it.live(5_000).order("switch", "green").forget()
     it.live(200_000, green=FAIL)
-    it.never("Queue", "Switch", "proposal_opened")  # the two minutes are for steady state
+    it.never("AskTurn", "Commit", "proposal_opened")  # the two minutes are for steady state
     assert it.hold() == "dependency_down"
 
 
@@ -151,7 +151,7 @@ def test_doubt_in_ourselves_does_not_make_an_old_outage_look_new() -> None:
     it.needs["database"] = FAIL
     it.live(5_000).order("switch", "green").live(5_000).forget()
     it.doubt("suspended").after(3_000).doubt("").look()
-    it.live(20_000, green=FAIL).never("Queue", "Switch")
+    it.live(20_000, green=FAIL).never("AskTurn", "Commit")
     assert it.hold() == "dependency_down"
 
 
@@ -211,7 +211,7 @@ def test_both_colours_down_is_said_and_nothing_moves(how: str) -> None:
     it = story()
     it.needs["database"] = how
     it.live(60_000, blue=FAIL, green=FAIL)
-    it.never("Queue", "Switch", "proposal_opened")
+    it.never("AskTurn", "Commit", "proposal_opened")
     hold = it.record("hold_entered")
     assert (hold["both_down"], hold["wanted"]) == (True, True)
 

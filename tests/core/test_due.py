@@ -39,7 +39,7 @@ def test_the_min_down_is_over() -> None:
     since = story.state.upstreams["blue"].probes["health"].first_fail_ms
     assert since is not None
     wakes_at(story, since - BOOT_MS + 4_000)
-    assert "Queue" in story.said
+    assert "AskTurn" in story.said
 
 
 def test_a_pause_is_told_of_and_ends() -> None:
@@ -137,9 +137,9 @@ def test_a_refused_prepare_is_asked_for_again(blue: str, wait: int) -> None:
     story.auto_test = False
     story.look(stamp="files-new").live(2_000, blue=blue)
     story.tested("green", "config_invalid").forget()
-    story.live(wait - 500, blue=blue).never("Test green")
+    story.live(wait - 500, blue=blue).never("Prepare green")
     story.live(1_500, blue=blue)
-    assert any(line.startswith("Test green") for line in story.said)
+    assert any(line.startswith("Prepare green") for line in story.said)
 
 
 def test_a_veto_ends_with_a_question() -> None:
@@ -161,7 +161,7 @@ def test_while_a_switch_may_be_wanted_a_refused_prepare_is_not_forgotten_in_sile
     story.look(stamp="files-new").live(2_000, blue=FAIL)
     story.tested("green", "config_invalid").forget()
     refused = story.now
-    while "Test green!" not in story.said:
+    while "Prepare green!" not in story.said:
         assert story.now < story.wake <= story.now + 5_000
         story.woke_at(story.wake)
     assert refused + 5_000 <= story.now < refused + 10_000
@@ -171,21 +171,21 @@ def test_files_that_change_during_a_prepare_are_tested_again() -> None:
     """What it tested is what they were when it was asked for."""
     story = steady()
     story.auto_test = False
-    story.look(stamp="files-new").says("Test green").look(stamp="files-newer")
-    story.tested("green").says("Test green")
-    story.tested("green").never("Test green")
+    story.look(stamp="files-new").says("Prepare green").look(stamp="files-newer")
+    story.tested("green").says("Prepare green")
+    story.tested("green").never("Prepare green")
 
 
 def test_a_refusal_by_nginx_stays_until_link_or_nginx_are_seen_to_change() -> None:
     story = steady()
     story.auto_test = False
     story.look(stamp="files-new").tested("green", "nginx_upgrading").forget()
-    story.after(1_000).look(disabled="").look(disabled=None).never("Test")
-    story.look(nginx=replace(story.nginx, master="200:2")).says("Test green", only=("Test",))
+    story.after(1_000).look(disabled="").look(disabled=None).never("Prepare")
+    story.look(nginx=replace(story.nginx, master="200:2")).says("Prepare green", only=("Prepare",))
 
 
 def test_what_the_link_names_is_not_tested_while_nobody_knows_what_is_in_use() -> None:
     """nginx would load it itself at its next reload: the way to it needs an order anyhow."""
     story = steady().hand_moves("green", reload=False).look()
     assert "active_unknown" in story.closed()
-    story.live(3_000).says("Test blue", only=("Test",))
+    story.live(3_000).says("Prepare blue", only=("Prepare",))

@@ -213,7 +213,7 @@ def test_closed_alone_it_holds_an_automatic_switch_and_says_so(gate: str) -> Non
         story.after(500).fails("blue")
         if gate != "standby_not_up":
             story.passes("green")
-    story.never("Queue", "Switch")
+    story.never("AskTurn", "Commit")
     quiet = {"lost", "switch_in_flight", "starting", "min_down"}  # phases of their own, or too soon
     if gate in quiet:
         return
@@ -227,9 +227,9 @@ def test_closed_alone_it_holds_an_automatic_switch_and_says_so(gate: str) -> Non
 
 def test_min_down_holds_only_until_its_time() -> None:
     story = failing()
-    story.fails("blue", 3, 1).live(2_500, blue="fail").never("Queue")
+    story.fails("blue", 3, 1).live(2_500, blue="fail").never("AskTurn")
     assert story.closed() == ["min_down"]
-    story.live(1_000, blue="fail").says("Queue", only=("Queue", "hold"))
+    story.live(1_000, blue="fail").says("AskTurn", only=("AskTurn", "hold"))
 
 
 # ---------------------------------------------------------------- the table of triggers
@@ -249,7 +249,7 @@ def test_the_tables_are_those_of_the_contract() -> None:
 
 
 def ordered(gate: str, verb: str = "switch", **how: object) -> tuple[Story, str]:
-    """(the story, what the order was refused with, or "Queue")."""
+    """(the story, what the order was refused with, or "AskTurn")."""
     story = failing()
     CLOSE[gate](story)
     if gate in ("config_invalid", "switcher_unavailable"):
@@ -262,15 +262,15 @@ def ordered(gate: str, verb: str = "switch", **how: object) -> tuple[Story, str]
     story.forget().order(verb, "green" if verb == "switch" else None, **how)
     for _ in range(3):
         story.after(1).woke()
-    if "Queue" in story.said:
-        return story, "Queue"
+    if "AskTurn" in story.said:
+        return story, "AskTurn"
     return story, story.replies["o1"].error
 
 
 @pytest.mark.parametrize("gate", CLOSE)
 def test_what_binds_a_manual_switch(gate: str) -> None:
     story, end = ordered(gate)
-    assert end == (gate if gate in MANUAL else "Queue")
+    assert end == (gate if gate in MANUAL else "AskTurn")
     if gate in MANUAL:
         assert story.replies["o1"].code == 1
         assert f"refused {gate}" in story.said
@@ -281,7 +281,7 @@ def test_what_even_force_does_not_pass(gate: str) -> None:
     _, end = ordered(gate, force=True)
     # Two switches at once cannot be forced: law 3 comes before the table.
     binding = [*NEVER_FORCED, "switch_in_flight"]
-    assert end == (gate if gate in binding else "Queue")
+    assert end == (gate if gate in binding else "AskTurn")
 
 
 @pytest.mark.parametrize("gate", CLOSE)
@@ -289,7 +289,7 @@ def test_what_even_force_does_not_pass(gate: str) -> None:
 def test_what_binds_a_signal_and_a_rollback(gate: str, how: dict[str, str]) -> None:
     """They name no upstream: what was just left stays left, or a second one would flip back."""
     _, end = ordered(gate, "rollback", **how)
-    assert end == (gate if gate in [*MANUAL, "no_target", "known_bad"] else "Queue")
+    assert end == (gate if gate in [*MANUAL, "no_target", "known_bad"] else "AskTurn")
 
 
 @pytest.mark.parametrize("gate", CLOSE)
@@ -301,8 +301,8 @@ def test_a_deploy_is_bound_by_all_but_the_mode(gate: str) -> None:
         story.fails("blue")
     CLOSE[gate](story)
     story.forget().order("switch", "green", trigger="deploy")
-    expected = "Queue" if gate == "mode" else gate
-    assert expected == ("Queue" if "Queue" in story.said else story.replies["o1"].error)
+    expected = "AskTurn" if gate == "mode" else gate
+    assert expected == ("AskTurn" if "AskTurn" in story.said else story.replies["o1"].error)
 
 
 # ---------------------------------------------------------------- pending facts
@@ -314,7 +314,7 @@ def test_a_stale_look_closes_the_gates_that_live_on_it_as_pending() -> None:
     for name in ("link_unmanaged", "nginx_down"):
         assert gates[name].closed
         assert gates[name].pending
-    story.live(5_000, look=False, blue="fail").never("Queue", "Switch")
+    story.live(5_000, look=False, blue="fail").never("AskTurn", "Commit")
     story.look()
     assert not story.gates()["nginx_down"].closed
 
@@ -322,9 +322,9 @@ def test_a_stale_look_closes_the_gates_that_live_on_it_as_pending() -> None:
 def test_an_old_test_is_pending_and_asked_for() -> None:
     story = failing()
     story.auto_test = False
-    story.forget().look(stamp="files-new").says("Test green")
+    story.forget().look(stamp="files-new").says("Prepare green")
     assert story.gates()["config_invalid"].pending
-    story.live(10_000, blue="fail").never("Queue")
+    story.live(10_000, blue="fail").never("AskTurn")
     story.forget().tested("green")
     assert "config_invalid" not in story.closed()
 
@@ -338,10 +338,10 @@ def test_a_refusal_is_an_opinion_about_files_as_they_were() -> None:
     """Once a file has changed it is stale: pending, asked for, and never the answer to an order."""
     story = failing().tested("green", "config_invalid", "nginx: [emerg] bad.conf:7")
     story.auto_test = False
-    story.forget().look(stamp="mended").says("Test green")
+    story.forget().look(stamp="mended").says("Prepare green")
     assert story.gates()["config_invalid"].pending
     story.order("switch", "green").says("order o1 switch")
-    story.tested("green").says("Queue", "ready")
+    story.tested("green").says("AskTurn", "ready")
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_a_refusal_ends_with_the_sight_that_it_was_about(
     assert gate in story.closed()
     story.auto_test = False
     story.forget().after(1_000).look(**{good: before})
-    assert "Test green" in story.said
+    assert "Prepare green" in story.said
     assert gate not in story.closed()
     assert story.gates()["config_invalid"].pending
 
@@ -371,14 +371,14 @@ def test_an_order_does_not_take_an_old_refusal_for_an_answer() -> None:
     """`systemctl start healthguard-switcher.socket; healthguard switch` must not be refused."""
     story = failing().tested("green", "switcher_unavailable", "nobody answers")
     story.auto_test = False
-    story.forget().after(2_000).order("switch", "green").says("order o1 switch", "Test green!")
-    story.after(5).tested("green").says("Queue", "ready")
+    story.forget().after(2_000).order("switch", "green").says("order o1 switch", "Prepare green!")
+    story.after(5).tested("green").says("AskTurn", "ready")
 
 
 def test_an_order_is_told_a_fresh_refusal() -> None:
     story = failing().tested("green", "switcher_unavailable", "nobody answers")
     story.auto_test = False
-    story.forget().after(2_000).order("switch", "green").says("order o1 switch", "Test green!")
+    story.forget().after(2_000).order("switch", "green").says("order o1 switch", "Prepare green!")
     story.after(5).tested("green", "switcher_unavailable", "still nobody")
     story.says("refused switcher_unavailable", "Reply o1 1 switcher_unavailable")
     assert story.replies["o1"].message == "still nobody"
@@ -405,10 +405,10 @@ def test_require_some_is_enough_for_the_standby() -> None:
 def test_a_dry_run_does_a_real_prepare() -> None:
     story = failing()
     story.auto_test = False
-    story.after(100).order("switch", "green", dry_run=True).says("Test green!")
+    story.after(100).order("switch", "green", dry_run=True).says("Prepare green!")
     story.after(9).tested("green").says("Reply o1 0")
     assert story.replies["o1"].data["prepare_ms"] == 9
-    story.after(100).order("switch", "green", dry_run=True).says("Test green!")
+    story.after(100).order("switch", "green", dry_run=True).says("Prepare green!")
     story.after(9).tested("green", "config_invalid", "[emerg]").says(
         "Reply o2 1 config_invalid", "not ready: config_invalid"
     )

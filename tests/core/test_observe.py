@@ -13,13 +13,13 @@ def observing(**rollback: int) -> Story:
 def failure(story: Story) -> int:
     """One failure of blue and its recovery; how often it was said."""
     story.forget().live(10_000, blue="fail").live(3_000)
-    story.never("Queue", "Switch", "switch_")
+    story.never("AskTurn", "Commit", "switch_")
     return story.said.count("would_switch blue->green")
 
 
 def test_it_is_said_once_for_a_failure_however_long() -> None:
     story = observing()
-    story.live(600_000, blue="fail").never("Queue", "Switch", "switch_")
+    story.live(600_000, blue="fail").never("AskTurn", "Commit", "switch_")
     assert story.said.count("would_switch blue->green") == 1
 
 

@@ -13,13 +13,13 @@ def steady(pol: object = None) -> Story:
 
 def test_a_manual_switch() -> None:
     story = steady().order("switch", "green")
-    said = ("order", "Queue", "switch", "Switch", "Release", "bake", "Reply")
+    said = ("order", "AskTurn", "switch", "Commit", "GiveBackTurn", "bake", "Reply")
     story.says(
         "order o1 switch",
-        "Queue",
+        "AskTurn",
         "switch_started blue->green manual",
-        "Switch blue->green",
-        "Release",
+        "Commit blue->green",
+        "GiveBackTurn",
         "switch_completed blue->green manual",
         "bake_started green",
         "Reply o1 0",
@@ -35,14 +35,14 @@ def test_what_is_active_already_is_done() -> None:
 def test_what_the_link_names_but_nobody_uses_is_reloaded_and_confirmed() -> None:
     story = steady().hand_moves("green", reload=False).look().forget()
     story.order("switch", "green")
-    assert "Switch green->green" in story.said
+    assert "Commit green->green" in story.said
     assert story.memory.active == "green"
 
 
 def test_an_unknown_upstream_and_verb_are_usage() -> None:
     story = steady().order("switch", "red").says("Reply o1 2 unknown_upstream")
     story.order("dance").says("Reply o2 2 usage")
-    story.order("switch").never("Queue")
+    story.order("switch").never("AskTurn")
     assert story.replies["o3"].code == 2
 
 
@@ -183,10 +183,10 @@ def test_who_may_forget_a_mark(by: str) -> None:
 def test_no_automatic_way_back_to_what_was_left() -> None:
     story = steady(policy(stable="green")).order("good", "blue").live(4_000, blue="fail")
     assert story.memory.active == "green"
-    story.live(120_000).forget().live(60_000, green="fail").never("Queue", "Switch")
+    story.live(120_000).forget().live(60_000, green="fail").never("AskTurn", "Commit")
     assert story.hold() == "known_bad"
     story.order("clear", "blue").live(1_000, green="fail")
-    assert "Switch green->blue" in story.said
+    assert "Commit green->blue" in story.said
 
 
 # ---------------------------------------------------------------- force
@@ -196,7 +196,7 @@ def test_a_forced_switch_to_what_is_down_lets_nothing_act_until_it_was_up() -> N
     story = steady().live(5_000, green="fail").forget()
     story.order("switch", "green", force=True)
     assert story.memory.active == "green"
-    story.forget().live(30_000, green="fail").never("Queue")
+    story.forget().live(30_000, green="fail").never("AskTurn")
     assert story.memory.forced == "green"
     assert story.hold() == "forced"
     story.live(3_000)
@@ -205,7 +205,7 @@ def test_a_forced_switch_to_what_is_down_lets_nothing_act_until_it_was_up() -> N
 
 def test_after_force_the_bake_only_holds() -> None:
     story = steady().order("switch", "green", force=True).live(5_000).forget()
-    story.live(20_000, green="fail").never("Queue", "Switch")
+    story.live(20_000, green="fail").never("AskTurn", "Commit")
     assert story.hold() == "forced"
 
 
@@ -227,7 +227,7 @@ def test_a_fresh_install_has_no_target_until_somebody_vouches() -> None:
     story = steady(policy()).live(5_000, blue="fail")
     assert story.hold() == "no_target"
     story.order("good", "green").live(1_000, blue="fail")
-    assert "Switch blue->green" in story.said
+    assert "Commit blue->green" in story.said
 
 
 def test_a_stopped_standby_is_nothing_to_go_back_to_and_no_alarm() -> None:
@@ -291,7 +291,7 @@ def test_at_its_turn_an_order_waits_for_a_fact_that_has_become_too_old() -> None
     story = steady()
     story.auto_turn = False
     story.after(14_000).passes("green", 2).order("switch", "green").forget().after(1_000).turn()
-    story.says("Release", only=("Release", "Queue", "Switch", "Reply"))
+    story.says("GiveBackTurn", only=("GiveBackTurn", "AskTurn", "Commit", "Reply"))
     story.auto_turn = True
     story.look()
     assert story.replies["o1"].code == 0
@@ -304,12 +304,12 @@ def test_at_its_turn_an_order_whose_ticket_is_too_old_is_tested_anew() -> None:
     story.auto_turn = True
     story.turn()
     story.says(
-        "Release",
-        "Test green!",
-        "Queue",
-        "Switch blue->green",
-        "Release",
-        only=("Release", "Test green!", "Queue", "Switch"),
+        "GiveBackTurn",
+        "Prepare green!",
+        "AskTurn",
+        "Commit blue->green",
+        "GiveBackTurn",
+        only=("GiveBackTurn", "Prepare green!", "AskTurn", "Commit"),
     )
     assert story.replies["o1"].code == 0
 
@@ -318,6 +318,6 @@ def test_at_its_turn_an_order_is_refused_by_what_has_closed_meanwhile() -> None:
     story = steady()
     story.auto_turn = False
     story.order("switch", "green").look(disabled="hands off").forget().turn()
-    story.says("Release", "refused disabled", "Reply o1 1 disabled")
+    story.says("GiveBackTurn", "refused disabled", "Reply o1 1 disabled")
     off = "switching is off: /etc/healthguard/DISABLE exists (hands off)"
     assert story.replies["o1"].message == off

@@ -18,17 +18,17 @@ def switching(trigger: str = "automatic", pol: object = None) -> Story:
         story.live(5_000, blue="fail")
     else:
         story.order("switch", "green")
-    assert story.said[-1] == "Switch blue->green" or "Switch blue->green" in story.said
+    assert story.said[-1] == "Commit blue->green" or "Commit blue->green" in story.said
     return story.forget()
 
 
 def test_completed_automatically() -> None:
     story = switching().finished("completed")
     story.says(
-        "Release",
+        "GiveBackTurn",
         "switch_completed blue->green automatic",
         "mark blue bad",
-        "Test blue",
+        "Prepare blue",
         "not ready: no_target",
     )
     assert story.memory.active == "green"
@@ -61,12 +61,12 @@ def test_by_hand_is_never_the_way_onto_the_one_that_failed() -> None:
 def test_completed_by_hand_begins_a_bake_and_marks_nobody_who_was_well() -> None:
     story = switching("manual").finished("completed")
     story.says(
-        "Release",
+        "GiveBackTurn",
         "switch_completed blue->green manual",
         "bake_started green",
         "Reply o1 0",
-        "Test blue",
-        only=("Release", "switch", "bake", "mark", "Reply", "Test"),
+        "Prepare blue",
+        only=("GiveBackTurn", "switch", "bake", "mark", "Reply", "Prepare"),
     )
     assert story.memory.charges.at_ms == ()
     assert story.memory.bake is not None
@@ -76,10 +76,10 @@ def test_completed_by_hand_begins_a_bake_and_marks_nobody_who_was_well() -> None
 def test_undone_is_not_a_switch_but_keeps_its_charge() -> None:
     story = switching().finished("undone")
     story.says(
-        "Release",
+        "GiveBackTurn",
         "switch_undone blue->green automatic",
         "hold cooldown",
-        only=("Release", "switch", "mark", "hold", "Queue", "Switch"),
+        only=("GiveBackTurn", "switch", "mark", "hold", "AskTurn", "Commit"),
     )
     assert story.memory.active == "blue"
     assert story.memory.marks == {}
@@ -88,24 +88,24 @@ def test_undone_is_not_a_switch_but_keeps_its_charge() -> None:
 
 def test_undone_is_not_tried_again_before_the_cooldown() -> None:
     story = switching().finished("undone").forget()
-    story.look().never("Queue", "Switch")
+    story.look().never("AskTurn", "Commit")
     ended = story.now
-    story.live(60_000 - 5_500, blue="fail").never("Queue", "Switch")
+    story.live(60_000 - 5_500, blue="fail").never("AskTurn", "Commit")
     story.live(10_000, blue="fail")
-    assert "Switch blue->green" in story.said
+    assert "Commit blue->green" in story.said
     assert story.now - ended >= 60_000 - 5_500
 
 
 def test_undone_is_tried_again_when_a_file_has_changed() -> None:
     story = switching().finished("undone").forget()
-    story.live(5_000, blue="fail").never("Queue", "Switch")
+    story.live(5_000, blue="fail").never("AskTurn", "Commit")
     story.look(stamp="mended").live(1_000, blue="fail")
-    assert "Switch blue->green" in story.said
+    assert "Commit blue->green" in story.said
 
 
 def test_lost_holds_everything_until_truth_and_a_person() -> None:
     story = switching().finished("lost").live(5_000, blue="fail")
-    story.says("switch_lost blue->green automatic", only=("switch_lost", "Queue", "Switch"))
+    story.says("switch_lost blue->green automatic", only=("switch_lost", "AskTurn", "Commit"))
     assert story.hold() is not None
     assert story.gates()["lost"].closed
     story.order("switch", "green").says("order o1 switch", "refused lost", "Reply o1 1 lost")
@@ -126,10 +126,10 @@ def test_unclear_leaves_the_link_says_so_and_believes_nobody() -> None:
     story.says("switch_lost blue->green automatic", only=("switch",))
     story.look()
     assert story.gates()["active_unknown"].closed
-    story.live(10_000, blue="fail", green="fail").never("Queue", "Switch")
+    story.live(10_000, blue="fail", green="fail").never("AskTurn", "Commit")
     assert story.state.told.hold == "active_unknown"
     story.order("switch", "green", force=True)  # reloads, and proves it
-    assert "Switch green->green" in story.said
+    assert "Commit green->green" in story.said
     story.finished("completed")
     assert story.gates()["active_unknown"].closed is False
 
@@ -142,10 +142,10 @@ def test_an_unclear_one_is_undone_only_if_what_was_left_is_up() -> None:
 def test_refused_gives_the_charge_back_and_names_the_gate() -> None:
     story = switching().finished("refused", "nginx_upgrading")
     story.says(
-        "Release",
+        "GiveBackTurn",
         "switch_undone blue->green automatic (nginx_upgrading)",
         "hold nginx_upgrading",
-        only=("Release", "switch", "Queue", "hold"),
+        only=("GiveBackTurn", "switch", "AskTurn", "hold"),
     )
     assert story.memory.charges.at_ms == ()
     assert story.memory.attempt is None
@@ -155,16 +155,16 @@ def test_refused_because_a_file_changed_is_tested_once_more_at_once_and_only_onc
     story = switching()
     story.finished("refused", "config_invalid")
     story.says(
-        "Release",
+        "GiveBackTurn",
         "switch_undone blue->green automatic (config_invalid)",
-        "Test green!",
-        "Queue",
+        "Prepare green!",
+        "AskTurn",
         "switch_started blue->green automatic",
-        "Switch blue->green",
-        only=("Release", "switch", "Test", "Queue", "Switch"),
+        "Commit blue->green",
+        only=("GiveBackTurn", "switch", "Prepare", "AskTurn", "Commit"),
     )
     assert len(story.memory.charges.at_ms) == 1
-    story.finished("refused", "config_invalid").never("Queue")
+    story.finished("refused", "config_invalid").never("AskTurn")
     assert story.memory.charges.at_ms == ()
 
 

@@ -20,7 +20,7 @@ def test_a_pause_needs_a_length_and_a_reason() -> None:
 
 def test_nothing_acts_meanwhile_and_the_hold_says_who_and_why() -> None:
     story = paused().says("order o1 pause", "paused", "Reply o1 0", "not ready: paused")
-    story.live(60_000, blue="fail").never("Queue", "Switch")
+    story.live(60_000, blue="fail").never("AskTurn", "Commit")
     assert story.hold() == "paused"
     assert story.gates()["paused"].evidence == "paused by dana, 9m left: a visit"
 
@@ -46,23 +46,23 @@ def test_its_end_throws_old_verdicts_away() -> None:
 
 def test_down_at_its_end_it_only_holds_until_it_was_up_once() -> None:
     story = paused(MINUTE).live(MINUTE + 500, blue="fail").forget()
-    story.live(30_000, blue="fail").never("Queue", "Switch")
+    story.live(30_000, blue="fail").never("AskTurn", "Commit")
     assert story.hold() == "paused"
     story.live(3_000).live(5_000, blue="fail")
-    assert "Switch blue->green" in story.said
+    assert "Commit blue->green" in story.said
 
 
 def test_down_at_its_end_resume_lets_it_act() -> None:
     story = paused(MINUTE).live(MINUTE + 30_000, blue="fail").forget()
     story.order("resume").live(1_000, blue="fail")
-    assert "Switch blue->green" in story.said
+    assert "Commit blue->green" in story.said
 
 
 def test_resume_wants_fresh_verdicts() -> None:
-    story = paused().live(30_000, blue="fail").forget().order("resume").never("Queue", "Switch")
+    story = paused().live(30_000, blue="fail").forget().order("resume").never("AskTurn", "Commit")
     assert story.health("blue") == "unknown"
     story.live(5_000, blue="fail")
-    assert "Switch blue->green" in story.said
+    assert "Commit blue->green" in story.said
 
 
 def test_resume_without_a_pause_is_done_already() -> None:
@@ -108,7 +108,7 @@ def test_orders_go_on_in_a_pause() -> None:
 
 def test_the_disable_file_pauses_and_its_end_lets_act() -> None:
     story = Story().steady().live(20_000).look(disabled="").forget()
-    story.live(10_000, blue="fail").never("Queue", "Switch")
+    story.live(10_000, blue="fail").never("AskTurn", "Commit")
     story.order("switch", "green").says(
         "order o1 switch", "refused disabled", "Reply o1 1 disabled", only=("o", "refused", "Reply")
     )

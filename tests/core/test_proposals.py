@@ -30,7 +30,7 @@ def last_reply(story: Story) -> tuple[int, str]:
 def test_it_says_what_why_and_how() -> None:
     story = opened()
     assert "hold mode" in story.said
-    story.never("Queue", "Switch", "would_switch")
+    story.never("AskTurn", "Commit", "would_switch")
     fields = story.record("proposal_opened")
     record = next(each for each in story.records if each.event == "proposal_opened")
     assert fields["proposal"] == record.event_id
@@ -88,7 +88,7 @@ def test_reminders_come_from_a_wake_when_nothing_else_happens() -> None:
 def test_approving_it_switches_and_that_is_a_manual_switch() -> None:
     story = opened().order("approve", reason="seen the graphs")
     assert last_reply(story) == (0, "")
-    assert "Switch blue->green" in story.said
+    assert "Commit blue->green" in story.said
     done = story.record("switch_completed")
     assert (done["trigger"], done["reason"]) == ("manual", "seen the graphs")
     assert done["actor"] == {"user": "dana", "uid": 1000, "pid": 4711}
@@ -115,17 +115,17 @@ def test_approving_after_the_recovery_is_refused() -> None:
     assert "recovered" in str(story.record("proposal_closed")["reason"])
     story.forget().order("approve")
     assert last_reply(story) == (1, "no_proposal")
-    story.never("Queue", "Switch")
+    story.never("AskTurn", "Commit")
 
 
 def test_a_recovery_before_its_turn_withdraws_an_approved_one() -> None:
     story = opened()
     story.auto_turn = False
     story.order("approve")
-    assert story.said[-1] == "Queue"
+    assert story.said[-1] == "AskTurn"
     story.live(3_000).turn()
     assert story.memory.active == "blue"
-    story.never("Switch")
+    story.never("Commit")
     assert last_reply(story)[0] == 1
 
 
@@ -134,7 +134,7 @@ def test_approving_is_judged_again_at_that_moment() -> None:
     assert story.memory.proposal is not None  # its condition, blue down, still holds
     story.order("approve")
     assert last_reply(story) == (1, "standby_not_up")
-    story.never("Switch")
+    story.never("Commit")
     story.live(3_000, blue=FAIL).order("approve")
     assert last_reply(story) == (0, "")
 
@@ -266,7 +266,7 @@ def test_held_back_only_by_known_bad_a_person_is_asked_in_every_mode() -> None:
         assert story.hold() == "known_bad"
         story.configure(replace(story.policy, mode_steady=mode))
         story.live(10_000, blue=FAIL)
-        story.says("proposal_opened blue->green", only=("proposal", "Queue", "Switch"))
+        story.says("proposal_opened blue->green", only=("proposal", "AskTurn", "Commit"))
         story.order("approve")
         assert story.memory.active == "green"
         assert "mark green cleared" in story.said
@@ -277,11 +277,11 @@ def test_after_a_forced_order_its_bake_only_proposes() -> None:
     story.order("switch", "green", force=True).live(3_000).live(1_000).forget()
     assert story.memory.active == "green"
     story.live(5_000, green=FAIL)
-    story.says("proposal_opened green->blue", only=("proposal", "Queue", "Switch"))
+    story.says("proposal_opened green->blue", only=("proposal", "AskTurn", "Commit"))
 
 
 def test_a_pause_that_ended_with_the_active_down_only_proposes() -> None:
     story = Story(policy(stable="green")).steady().live(20_000)
     story.order("pause", for_ms=10_000).live(11_000, blue=FAIL).forget()
     story.live(10_000, blue=FAIL)
-    story.says("proposal_opened blue->green", only=("proposal", "Queue", "Switch"))
+    story.says("proposal_opened blue->green", only=("proposal", "AskTurn", "Commit"))

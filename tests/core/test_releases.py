@@ -106,7 +106,7 @@ def test_an_upstream_that_names_no_release_is_not_proven_where_they_are_asked_fo
     story.steady().live(20_000)
     assert story.hold() == "unproven"
     assert "does not report its release" in story.gates()["unproven"].evidence
-    story.live(10_000, blue=FAIL).never("Queue", "Switch")
+    story.live(10_000, blue=FAIL).never("AskTurn", "Commit")
 
 
 # ------------------------------------------------------------ unproven
@@ -118,15 +118,15 @@ def test_an_untested_release_parked_on_the_standby_never_gets_traffic_by_itself(
     assert "healthguard good app green" in story.gates()["unproven"].evidence
     story.live(600_000, blue=FAIL)
     assert "hold unproven" in story.said
-    story.never("Queue", "Switch", "proposal_opened", "would_switch")
+    story.never("AskTurn", "Commit", "proposal_opened", "would_switch")
     assert story.memory.active == "blue"
 
 
 def test_it_is_ready_again_once_it_is_vouched_for() -> None:
     story = deploy(running(), "1.5").forget()
-    story.live(10_000, blue=FAIL).never("Queue")
-    story.order("good", "green").never("Queue")
-    assert "Switch blue->green" in story.live(1_000, blue=FAIL).said
+    story.live(10_000, blue=FAIL).never("AskTurn")
+    story.order("good", "green").never("AskTurn")
+    assert "Commit blue->green" in story.live(1_000, blue=FAIL).said
 
 
 def test_a_person_may_switch_to_it_and_then_it_bakes() -> None:
@@ -143,14 +143,14 @@ def test_in_a_bake_the_way_back_is_what_served_until_it_began() -> None:
     story.order("switch", "green").live(2_000).forget()
     assert story.closed() == []
     story.live(4_000, green=FAIL)
-    assert "Switch green->blue" in story.said
+    assert "Commit green->blue" in story.said
 
 
 def test_in_a_bake_another_release_on_the_upstream_we_came_from_is_not_the_way_back() -> None:
     story = deploy(running(good=()), "1.5")
     story.order("switch", "green").live(1_000)
     deploy(story, "1.6", "blue").forget()
-    story.live(10_000, green=FAIL).never("Queue", "Switch")
+    story.live(10_000, green=FAIL).never("AskTurn", "Commit")
     assert story.hold() == "unproven"
 
 
@@ -177,7 +177,7 @@ def test_what_was_left_because_it_failed_is_bad_also_when_it_is_up_again() -> No
     assert ledger(story, "green")["1.5"] == "bad"
     assert story.hold() == "known_bad"
     assert "release 1.5" in story.gates()["known_bad"].evidence
-    story.live(10_000, blue=FAIL).never("Queue", "Switch")
+    story.live(10_000, blue=FAIL).never("AskTurn", "Commit")
 
 
 def test_a_new_release_is_not_bad_but_it_is_not_proven_either() -> None:
@@ -220,7 +220,7 @@ def test_bad_but_once_good_is_held_by_known_bad_alone_and_a_person_is_asked(mode
     story.restart().look().live(70_000).forget()
     story.configure(replace(story.policy, mode_steady=mode))
     story.live(10_000, green=FAIL)
-    story.says("proposal_opened green->blue", only=("proposal", "Queue", "Switch"))
+    story.says("proposal_opened green->blue", only=("proposal", "AskTurn", "Commit"))
 
 
 def test_bad_and_never_good_is_unproven_as_well() -> None:

@@ -20,8 +20,8 @@ def test_no_switch_on_the_word_of_fewer_fails_than_it_takes(passing: str, switch
             how = story.passes if moment == 4 and probe in passing else story.fails
             how("blue", probe=probe)
     assert story.health("blue") == "down"
-    story.never("Queue").after(1_000).passes("green").woke()
-    assert ("Queue" in story.said) is switched, story.closed()
+    story.never("AskTurn").after(1_000).passes("green").woke()
+    assert ("AskTurn" in story.said) is switched, story.closed()
 
 
 def test_a_reload_still_knows_how_many_are_enough() -> None:

@@ -279,7 +279,7 @@ def test_a_dry_run_says_every_gate_and_touches_nothing() -> None:
     ]
     assert [row["gate"] for row in gates] == list(story.gates())
     assert story.memory == before
-    story.never("Queue", "order")
+    story.never("AskTurn", "order")
     story.order("switch", "blue", dry_run=True)
     assert story.replies["o2"].message == "blue is already active: nothing would be done"
     assert [story.replies["o2"].data[name] for name in ("from", "to")] == ["blue", "blue"]
@@ -352,7 +352,7 @@ def test_a_reload_keeps_times_tests_and_releases() -> None:
     assert story.state.seen.prepares == tests
     assert story.state.upstreams["blue"].since_ms == since
     assert story.state.upstreams["blue"].release == "1.4"
-    story.never("Test")
+    story.never("Prepare")
     story.configure(policy("blue", stable="blue"))
     assert "green" not in story.state.seen.prepares
     assert "green" not in story.state.upstreams

@@ -26,17 +26,17 @@ def test_somebody_elses_switch_is_adopted_and_baked() -> None:
         "link_changed blue->green",
         "switch_completed blue->green external",
         "bake_started green",
-        only=("link", "switch", "bake", "Queue"),
+        only=("link", "switch", "bake", "AskTurn"),
     )
     assert story.memory.active == "green"
     story.live(3_000).forget().live(5_000, green="fail")
-    assert "Switch green->blue" in story.said
+    assert "Commit green->blue" in story.said
 
 
 def test_a_link_moved_without_reload_is_not_believed() -> None:
     story = steady().hand_moves("green", reload=False).look()
     story.says("link_changed blue->green", "hold active_unknown", only=("link", "hold", "switch"))
-    story.live(10_000, blue="fail").never("Queue", "Switch", "switch")
+    story.live(10_000, blue="fail").never("AskTurn", "Commit", "switch")
 
 
 def test_a_hold_is_told_again_once_when_what_serves_goes_down_and_again_after_a_recovery() -> None:
@@ -104,24 +104,24 @@ def test_the_first_look_of_all_is_believed_silently() -> None:
 def test_the_start_grace_is_of_the_host_and_a_restart_does_not_extend_it() -> None:
     pol = policy(stable="green", rollback={"start_grace_ms": 60_000})
     story = Story(pol).begins().live(40_000, blue="fail").restart(5_000).look()
-    story.forget().live(14_500, blue="fail").never("Queue", "Switch")
+    story.forget().live(14_500, blue="fail").never("AskTurn", "Commit")
     assert story.state.told.phase == "starting"
     story.live(3_000, blue="fail")
-    assert "Switch blue->green" in story.said
+    assert "Commit blue->green" in story.said
 
 
 def test_a_reboot_begins_a_new_start_grace() -> None:
     pol = policy(stable="green", rollback={"start_grace_ms": 60_000})
     story = Story(pol).steady().live(70_000).restart(5_000, reboot=True).look()
-    story.forget().live(50_000, blue="fail").never("Queue", "Switch")
+    story.forget().live(50_000, blue="fail").never("AskTurn", "Commit")
     story.live(15_000, blue="fail")
-    assert "Switch blue->green" in story.said
+    assert "Commit blue->green" in story.said
 
 
 def test_seen_up_in_this_boot_ends_the_grace() -> None:
     pol = policy(stable="green", rollback={"start_grace_ms": 300_000})
     story = Story(pol).begins().live(5_000).restart(1_000).look().live(5_000, blue="fail")
-    assert "Switch blue->green" in story.said
+    assert "Commit blue->green" in story.said
 
 
 def test_verdicts_do_not_survive_a_restart() -> None:
@@ -156,7 +156,7 @@ def test_an_attempt_is_not_settled_while_nobody_knows() -> None:
     story.live(5_000, blue="fail").restart(3_000).after(10).finished("").after(100)
     story.hand_moves("green", reload=False).look().forget()
     assert story.memory.attempt is not None
-    story.live(20_000, blue="fail").never("Queue")
+    story.live(20_000, blue="fail").never("AskTurn")
 
 
 # ---------------------------------------------------------------- our own faults
@@ -167,11 +167,11 @@ def test_doubt_throws_verdicts_away_and_fresh_ones_are_needed() -> None:
     assert story.health("blue") == story.health("green") == "unknown"
     assert story.hold() is not None
     assert story.gates()["self_unhealthy"].evidence == "suspended for 9 s"
-    story.live(10_000, blue="fail").never("Queue", "Switch")
-    story.doubt("").after(1).never("Queue")
+    story.live(10_000, blue="fail").never("AskTurn", "Commit")
+    story.doubt("").after(1).never("AskTurn")
     assert story.health("blue") == "unknown"
     story.live(5_000, blue="fail")
-    assert "Switch blue->green" in story.said
+    assert "Commit blue->green" in story.said
 
 
 def test_the_same_doubt_twice_is_one() -> None:
@@ -205,7 +205,7 @@ def test_a_window_sees_what_a_run_does_not() -> None:
     story = steady(pol)
     for _ in range(8):
         story.live(500, blue="fail").live(500)
-    assert "Switch blue->green" in story.said
+    assert "Commit blue->green" in story.said
 
 
 def test_a_tolerated_probe_does_not_use_up_min_down() -> None:
@@ -224,10 +224,10 @@ def test_a_tolerated_probe_does_not_use_up_min_down() -> None:
     story.forget()
     for _ in range(19):
         story.after(500).fails("blue", probe="a").passes("green").fails("blue", probe="b").look()
-    story.never("Queue")
+    story.never("AskTurn")
     assert story.health("blue") == "down"
     story.after(1_000).passes("green").look().woke()
-    assert "Queue" in story.said
+    assert "AskTurn" in story.said
 
 
 def test_a_tolerated_probe_does_not_keep_the_switch_armed() -> None:
@@ -251,7 +251,7 @@ def test_late_events_never_turn_time_back() -> None:
     story.send(ev.Observed(early, story.link, story.nginx, early.boot_ms))
     story.send(ev.Prepared(early, "green", PrepareFact(early, "t")))
     assert story.state.at.boot_ms == now.boot_ms
-    story.never("Queue", "Switch")
+    story.never("AskTurn", "Commit")
 
 
 def test_events_about_what_is_no_more_are_nothing() -> None:
