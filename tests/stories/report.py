@@ -41,8 +41,8 @@ class Score:
 
 
 def compared(story: Story) -> bool:
-    """False for a story about what a person has told the guard: the simple rules know no such
-    thing, and to count that against them would be unfair.
+    """False for a story about what a person decides. The simple rules have no such thing, and it
+    would be unfair to count that against them.
     """
     told = any(_PERSONS.match(each.what) for each in story.happenings)
     return not told and "mode" not in story.setup
@@ -127,7 +127,7 @@ def tables(stories: Sequence[Story]) -> str:
         for story in stories
         if not compared(story)
     )
-    lines += ["", f"Not compared, because a person has told the guard what to do: {left_out}."]
+    lines += ["", f"Not compared, because a person decides in these stories: {left_out}."]
     return "\n".join(lines)
 
 
