@@ -65,20 +65,22 @@ backend app
     server green 127.0.0.1:{green} check backup
 """
 METHOD = """
-{rate} requests a second to each system, open loop, each on a new connection, given up after 3 s;
-the client is Python with uvloop on bare sockets and was at most {late:.0f} ms late. {repeats} times
-per fault, at moments spread evenly over the interval. kill is SIGKILL, 503 the answer of every
-path, hang SIGSTOP. Timeouts of the proxies: connect 1 s, answer 2 s. Checks of both: {words},
-fall 3, rise 2; `min_down` 0 and jitter 0, because HAProxy has neither. HAProxy has a `backup`
-server and `retries 0`. healthguard works on the samples of `nginx/` with the marker; "backup form"
-are the colour files of `nginx/backup/`. Median / maximum. A request is slow when it was answered
-well, but only after more than 0.5 s. nginx's old workers go on for a fixed 100 ms after a reload,
-beside the new ones: so the first good answer comes before the last failed request.
+Each system gets {rate} requests a second, open loop, each on a new connection, given up after 3
+s. The client is Python with uvloop on bare sockets and was at most {late:.0f} ms late. Each fault
+is caused {repeats} times, at moments spread evenly over the interval: kill is SIGKILL, 503 is the
+answer of every path, hang is SIGSTOP. Timeouts of the proxies: connect 1 s, answer 2 s. Checks of
+both: {words}, fall 3, rise 2; `min_down` 0 and jitter 0, because HAProxy has neither. HAProxy has
+a `backup` server and `retries 0`. healthguard uses the samples of `nginx/` with the marker;
+"backup form" means the colour files of `nginx/backup/`. Cells show median / maximum. A request is
+slow when it was answered well after more than 0.5 s. nginx's old workers go on for a fixed 100 ms
+after a reload, next to the new ones, so the first good answer comes before the last failed
+request.
 """
 SWITCH_METHOD = """
-From `switch_started` to `switch_completed` in the event log of the plain form, under the load of
-the faults above, against `nginx -t` plus SIGHUP until the last old worker has gone, on the same
-nginx under the same load with nothing broken. nginx's own fixed pause of 100 ms is in both.
+The time from `switch_started` to `switch_completed` in the event log of the plain form, under the
+load of the faults above. It is compared with `nginx -t` plus SIGHUP until the last old worker has
+gone, on the same nginx under the same load with nothing broken. nginx's own fixed pause of 100 ms
+is in both.
 """
 
 

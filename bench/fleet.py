@@ -63,14 +63,14 @@ backend fleet
 """
 EVERY_S = 15.0  # between two scrapes: what Prometheus does
 METHOD = """
-{pools} pools of two upstreams, {probes} probes, each once a second with a new connection, to
-`return 200` of one nginx, every probe to an address of its own. healthguard is the whole daemon as
-shipped: metrics on, log on, looking at link and nginx of every pool, jitter off. HAProxy makes the
-same checks at the same time. After {warm:g} s of warm-up each phase takes {span:g} s; in the second
-/metrics is read every {every:g} s, as Prometheus does. CPU is that of the process; its children
-(`nginx -t` of the preparations in the background, which test each pool every ten minutes) stand
-apart. Start jitter: how far each request's arrival in nginx's log (a millisecond fine) is from its
-probe's own regular beat; the worst 1 % begins at p99.
+{pools} pools of two upstreams, so {probes} probes, each once a second with a new connection, to
+`return 200` of one nginx, every probe to its own address. healthguard is the whole daemon as
+shipped: metrics on, log on, looking at link and nginx of every pool, jitter off. HAProxy makes
+the same checks at the same time. After {warm:g} s of warm-up each phase takes {span:g} s; in the
+second /metrics is read every {every:g} s, as Prometheus does. CPU is that of the process; its
+children (`nginx -t` of the prepares in the background, which test each pool every ten minutes)
+are listed separately. Start jitter is how far each request's arrival in nginx's log (to the
+millisecond) is from its probe's regular beat; the worst 1 % begins at p99.
 """
 
 

@@ -48,11 +48,11 @@ backend app
     server green 127.0.0.1:{green} check backup
 """
 METHOD = """
-One pool of two upstreams, the samples of `nginx/` and the defaults of the configuration (interval
-2 s, marker, metrics on), against HAProxy with the same two checks and keepalived with the same two
-as scripts that call curl; {span:g} s after a warm-up of {warm:g} s. CPU is that of the process and,
-for keepalived, of its scripts. First probe: from the start of the process to the connection at the
-upstream, {starts} starts.
+One pool of two upstreams with the samples of `nginx/` and the defaults of the configuration
+(interval 2 s, marker, metrics on). HAProxy runs the same two checks, and keepalived runs them as
+scripts that call curl. It takes {span:g} s after a warm-up of {warm:g} s. CPU is that of the
+process and, for keepalived, of its scripts. First probe: from the start of the process to the
+connection at the upstream, {starts} starts.
 """
 
 

@@ -43,9 +43,9 @@ def document(parts: Sequence[Part], command: str, where: str, calm: str) -> str:
     ]
     text = [
         "# Benchmarks\n",
-        f"Made by `{command}`, which writes this file. {where}. {calm}\n",
-        "Every line is a ratio of two things measured side by side in this one run: the figures "
-        "of another machine differ, the ratios should not by much. Nothing here fails a build.\n",
+        f"`{command}` writes this file. {where}. {calm}\n",
+        "Most lines are ratios of two things that were measured side by side in one run. Another "
+        "machine has other figures but similar ratios. Nothing here fails a build.\n",
         table(("what", "found", "target", "met"), summary),
     ]
     for part in parts:
