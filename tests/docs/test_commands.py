@@ -8,6 +8,7 @@ from makers.catalogue import entries
 
 from healthguard.cli import entry
 from tests.docs.commands import commands, filled
+from tests.support.eventually import eventually
 from tests.support.world import World
 
 # These go on until they are stopped, or have a test of their own that runs them as the pages say:
@@ -62,7 +63,9 @@ def harmless() -> list[tuple[str, ...]]:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("docs")
     with World(folder, pool={"release": {"header": "X-Release-Id"}}) as made:
-        yield made.settled()
+        made.settled()
+        eventually((folder / "state/record/app").exists, within=30)  # written after some seconds
+        yield made
 
 
 @pytest.mark.parametrize("words", harmless(), ids=" ".join)
