@@ -73,9 +73,9 @@ HARMLESS = (
     Case("own interface down for 1 s", t.interface_down, 1.0, APPS_OUTSIDE),
     Case("own interface without carrier for 2 s", t.cable_out, 2.0, APPS_OUTSIDE),
     Case("on one CPU, nothing else", t.nothing, 1.0, _one_cpu),
-    Case("beside 4 busy processes on one CPU, for 2 s", t.busy, 2.0, _one_cpu),
+    Case("next to 4 busy processes on one CPU, for 2 s", t.busy, 2.0, _one_cpu),
     Case("the same at nice 19, for 2 s", t.starved, 2.0, _one_cpu),
-    Case("the same with what nobody else wants, for 2 s", t.starved_out, 2.0, _one_cpu),
+    Case("the same at idle priority (SCHED_IDLE), for 2 s", t.starved_out, 2.0, _one_cpu),
 )
 REAL = (
     Case("none", t.nothing, 0.0, fails="kill"),
@@ -101,12 +101,12 @@ REAL = (
     Case("none", t.nothing, 0.0, fails="slow"),
     Case("while the guard loses 50 ms several times a second",
          t.pulses, 15.0, fails="slow", when=THROUGHOUT, at=1.0),
-    Case("beside 4 busy processes on one CPU",
+    Case("next to 4 busy processes on one CPU",
          t.busy, 10.0, _one_cpu, fails="slow", when=THROUGHOUT, at=1.0),
-    Case("beside 4 busy processes on one CPU",
+    Case("next to 4 busy processes on one CPU",
          t.busy, 10.0, _one_cpu, fails="hang", when=THROUGHOUT, at=1.0),
     Case("the same at nice 19, until it is seen, 5 s at most",
          t.starved, 5.0, _one_cpu, fails="kill", when=THROUGHOUT, at=1.0),
-    Case("within 2 s with what nobody else wants",
+    Case("within 2 s at idle priority (SCHED_IDLE)",
          t.starved_out, 2.0, _one_cpu, fails="kill", at=1.0),
 )  # fmt: skip

@@ -80,7 +80,7 @@ def _summary(harmless: Sequence[Found], real: Sequence[Found], normal: dict[str,
     starved = sum(len(each.seen) - _in_time(each, normal) for each in real if each.case.starving)
     rows = [
         ("false switches", f"{switches} in {times} troubles"),
-        ("false results", f"{fails} fails, beside {doubts} inconclusive"),
+        ("false results", f"{fails} fails, next to {doubts} inconclusive"),
         ("real failures masked", f"{tried - seen} of {tried} (starved for good: {starved})"),
         ("guards that had to be restarted", str(sum(each.stuck for each in found))),
     ]
