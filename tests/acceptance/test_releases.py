@@ -47,8 +47,8 @@ def test_an_untested_release_parked_on_the_standby_gets_no_traffic_by_itself(wor
     world.wait_pool(rollback_ready=True)
     deploy(world, "green", "2.0.0")
     world.wait_pool(rollback_ready=False, ready_gate="unproven")
-    never = "green runs 2.0.0, which has never passed a bake here"
-    assert never in world.cli("ready", "app", code=1)
+    untested = "green runs 2.0.0, which has never passed a bake here"
+    assert untested in world.cli("ready", "app", code=1)
     assert "green up (2.0.0, new)" in world.cli("status")
 
     world.app("blue").kill()
