@@ -46,11 +46,16 @@ _WORDS = {
 
 def what_failed(result: Result) -> str:
     """``HTTP 500, expected 200-299``, or the detail with its reason as a tag."""
-    if result.reason == "status":
-        return f"HTTP {result.status}, {result.detail}"
-    if result.detail:
-        return f"{result.detail} ({result.reason})"
-    return _WORDS.get(result.reason, result.reason)
+    return in_words(result.reason, result.status, result.detail)
+
+
+def in_words(reason: str, status: object, detail: str) -> str:
+    """``what_failed`` of a result as an event carries it, where parts may be missing."""
+    if reason == "status":
+        return f"HTTP {status}, {detail}" if detail else f"HTTP {status}"
+    if detail:
+        return f"{detail} ({reason})"
+    return _WORDS.get(reason, reason)
 
 
 def evidence(state: State, upstream: str | None) -> list[dict[str, object]]:

@@ -5,11 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from healthguard.core.evidence import in_words
 from healthguard.notify.levels import FAILING, HOLD, LATCH, NOT_READY, SWITCH
 from healthguard.notify.notice import Notice
 from healthguard.notify.spec import FAILURE, INFO, WARNING
 from healthguard.telemetry.event import scrub
-from healthguard.views.events import sentence
+from healthguard.views.events import headline
+from healthguard.views.switch_sentences import manner
 
 Event = Mapping[str, Any]
 LOST = "lost"  # a topic of the level hold: nobody knows what nginx uses
@@ -52,12 +54,12 @@ def failing(pool: str, upstream: str, sentence_: str, release: str, at_wall_ms: 
         FAILING,
         FAILING,
         WARNING,
-        f"{pool}: {upstream} begins to fail: {sentence_.partition(': ')[2] or sentence_}",
+        f"{pool}: {upstream} is failing: {sentence_.partition(': ')[2] or sentence_}",
         at_wall_ms,
         mark=upstream,
         reason=sentence_,
         command=_type("why", pool),
-        command_does="Look",
+        command_does="To see why",
         release=f"{upstream} {release}" if release else "",
     )
 
@@ -73,7 +75,7 @@ def _notice(event: Event, at: int, topic: str, level: str, severity: str, **more
         topic=topic,
         level=level,
         severity=severity,
-        title=sentence(event),
+        title=headline(event),
         at_wall_ms=at,
         reason=str(reason),
         evidence=_evidence(event),
@@ -89,13 +91,11 @@ def _evidence(event: Event) -> str:
     if not isinstance(rows, list) or not rows or not isinstance(rows[-1], Mapping):
         return str(event.get("failure") or "")
     row: Mapping[str, Any] = rows[-1]
-    status = f" {row['status']}" if row.get("status") else ""
-    detail = f" ({row['detail']})" if row.get("detail") else ""
+    reason = str(row.get("reason") or row.get("result"))
+    words = in_words(reason, row.get("status"), str(row.get("detail") or ""))
     count = f", the last of {len(rows)} results" if len(rows) > 1 else ""
-    return (
-        f"{row.get('probe')} {row.get('reason') or row.get('result')}{status}{detail}"
-        f" in {row.get('latency_ms')} ms at {row.get('at')}{count}"
-    )
+    took = f"after {row.get('latency_ms')} ms at {row.get('at')}"
+    return f"probe {row.get('probe')}: {words}, {took}{count}"
 
 
 def _releases(event: Event) -> str:
@@ -122,11 +122,12 @@ def _switched(event: Event, at: int) -> list[Change]:
                 SWITCH,
                 WARNING if by_itself or event.get("confirm") == "unclear" else INFO,
                 command=_type("switch", pool, back) if back else _type("why", pool),
-                command_does="Reverse it" if back else "Look",
+                command_does="To go back" if back else "To see why",
                 moment=True,
+                how=manner(event),
             )
         ),
-        Ends(pool, FAILING, f"{event.get('to')} is active now"),
+        Ends(pool, FAILING, f"traffic now goes to {event.get('to')}"),
     ]
 
 
@@ -139,7 +140,7 @@ def _undone(event: Event, at: int) -> list[Change]:
         SWITCH,
         FAILURE,
         command=command,
-        command_does="Try it again",
+        command_does="To try again",
         moment=True,
     )
     return [Begins(notice)]
@@ -155,7 +156,7 @@ def _would(event: Event, at: int) -> list[Change]:
         Begins(
             _notice(
                 event, at, _moment(event), SWITCH, WARNING,
-                command=command, command_does="Do it by hand", moment=True,
+                command=command, command_does="To switch by hand", moment=True,
             )
         )
     ]  # fmt: skip
@@ -164,7 +165,15 @@ def _would(event: Event, at: int) -> list[Change]:
 def _lost(event: Event, at: int) -> list[Change]:
     pool = event["pool"]
     command = f"{_type('why', pool)}, then {_type('ack', pool)}"
-    notice = _notice(event, at, LOST, HOLD, FAILURE, command=command, command_does="Look, then")
+    notice = _notice(
+        event,
+        at,
+        LOST,
+        HOLD,
+        FAILURE,
+        command=command,
+        command_does="Repair it, then confirm",
+    )
     return [Begins(notice)]
 
 
@@ -178,7 +187,7 @@ def _held(event: Event, at: int) -> list[Change]:
         severity,
         mark=f"{event.get('gate')}/{bool(event.get('wanted'))}/{bool(event.get('both_down'))}",
         command=_type("why", pool),
-        command_does="Every gate, and what would open it",
+        command_does="To see what blocks it",
     )
     return [Begins(notice)]
 
@@ -194,13 +203,14 @@ def _asked(event: Event, at: int) -> list[Change]:
         FAILURE,
         mark=f"proposal {event.get('proposal')}",
         command=str(event.get("command") or _type("approve", event["pool"])),
-        command_does="Approve it",
+        command_does="To approve",
     )
     return [Begins(notice)]
 
 
 def _no_longer_asked(event: Event, _at: int) -> list[Change]:
-    words = f"no longer asked: {event['reason']}" if event.get("reason") else "no longer asked"
+    reason = f": {event['reason']}" if event.get("reason") else ""
+    words = f"approval no longer needed{reason}"
     return [Ends(event["pool"], HOLD, words, f"proposal {event.get('proposal')}")]
 
 
@@ -213,7 +223,7 @@ def _latched(event: Event, at: int) -> list[Change]:
         LATCH,
         WARNING if shadow else FAILURE,
         command=_type("ack", pool),
-        command_does="Allow automatic switches again",
+        command_does="To allow automatic switches again",
         moment=shadow,
     )
     return [Begins(notice)]
@@ -221,13 +231,13 @@ def _latched(event: Event, at: int) -> list[Change]:
 
 def _acked(event: Event, _at: int) -> list[Change]:
     topic = LOST if event.get("what") == LOST else LATCH
-    return [Ends(event["pool"], topic, "somebody has looked")]
+    return [Ends(event["pool"], topic, "acknowledged")]
 
 
 def _readiness(event: Event, at: int) -> list[Change]:
     pool = event["pool"]
     if event.get("ready"):
-        return [Ends(pool, NOT_READY, "a rollback would succeed now")]
+        return [Ends(pool, NOT_READY, "rollback available")]
     notice = _notice(
         event,
         at,
@@ -236,13 +246,14 @@ def _readiness(event: Event, at: int) -> list[Change]:
         WARNING,
         mark=str(event.get("gate")),
         command=_type("why", pool),
-        command_does="Every gate, and what would open it",
+        command_does="To see what blocks it",
     )
     return [Begins(notice)]
 
 
 def _freed(event: Event, _at: int) -> list[Change]:
-    return [Ends(event["pool"], HOLD, f"it is {event['phase']} now" if event.get("phase") else "")]
+    phase = event.get("phase")
+    return [Ends(event["pool"], HOLD, f"no longer on hold, now {phase}" if phase else "")]
 
 
 _TABLE: Mapping[str, Callable[[Event, int], list[Change]]] = {

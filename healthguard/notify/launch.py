@@ -45,7 +45,7 @@ def send(
             **extra,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        problem = f"the sender cannot be started: {getattr(error, 'strerror', None) or error}"
+        problem = f"the sender could not be started: {getattr(error, 'strerror', None) or error}"
         return [Sent(each.id, False, problem) for each in messages]
     with child:
         started(child)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from healthguard import __version__
+from healthguard.core.durations import shown
 from healthguard.core.moments import iso
 from healthguard.notify.levels import RESOLVED
 from healthguard.notify.spec import SUCCESS, Message
@@ -15,6 +16,7 @@ class Notice:
     """``topic``: which trouble of the pool this is about; ``mark``: which variant of it.
 
     ``moment``: something that happened, and has no end. ``command``: what to type, if anything.
+    ``how``: how it came about, where the title does not say so.
     """
 
     pool: str
@@ -31,6 +33,7 @@ class Notice:
     release: str = ""
     event_id: str = ""
     moment: bool = False
+    how: str = ""
 
 
 def message(notice: Notice, host: str, more: str = "") -> Message:
@@ -48,12 +51,13 @@ def message(notice: Notice, host: str, more: str = "") -> Message:
 
 
 def resolution(notice: Notice, host: str, now_wall_ms: int, words: str) -> Message:
-    """The end of what ``notice`` told."""
-    title = f"{host}: {notice.pool}: resolved: {words or _without_pool(notice)}"
+    """The end of what ``notice`` reported."""
+    lasted = shown(max(0, now_wall_ms - notice.at_wall_ms))
+    title = f"{host}: {notice.pool}: resolved after {lasted}: {words or _without_pool(notice)}"
     body = "\n".join(
         [
-            f"It began {iso(notice.at_wall_ms)}: {_without_pool(notice)}",
-            f"Over: {iso(now_wall_ms)}",
+            f"Began: {iso(notice.at_wall_ms)}: {_without_pool(notice)}",
+            f"Ended: {iso(now_wall_ms)}",
             f"Host: {host}",
         ]
     )
@@ -76,6 +80,7 @@ def _without_pool(notice: Notice) -> str:
 
 def _body(notice: Notice, host: str, more: str) -> str:
     lines = [
+        notice.how,
         notice.reason and f"Reason: {notice.reason}",
         notice.evidence and f"Evidence: {notice.evidence}",
         more,

@@ -76,7 +76,7 @@ class Outbox:
         if len(track.waiting) <= self._patience.most:
             return None
         del track.waiting[0]
-        return Delivery(notifier, DROPPED, 1, "too many messages are waiting")
+        return Delivery(notifier, DROPPED, 1, "too many messages are queued")
 
     def keep(self, notifiers: Iterable[str]) -> None:
         """Forget what waits for notifiers that are not there any more."""
@@ -172,13 +172,13 @@ def _digest(parts: Sequence[Message], later: int) -> Message:
     worst = min(parts, key=lambda each: order.index(each.severity))
     lines = [f"- {each.title}" for each in parts]
     if later:
-        lines.append(f"{later} more follow.")
+        lines.append(f"{later} more messages follow.")
     return Message(
         id=uuid.uuid4().hex,
         key=worst.key,
         level=worst.level,
         severity=worst.severity,
-        title=f"{len(parts)} messages, the gravest: {worst.title}",
+        title=f"{len(parts)} messages; most serious: {worst.title}",
         body="\n".join([*lines, "", worst.body]),
         at_wall_ms=worst.at_wall_ms,
         details=worst.details,

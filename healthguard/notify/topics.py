@@ -131,7 +131,7 @@ class Topics:
 
     def _began(self, topic: Topic, now: int) -> tuple[Message, str]:
         assert topic.now is not None
-        more = f"It happened {topic.untold} times since it was last told." * (topic.untold > 1)
+        more = f"It happened {topic.untold} times since the last message." * (topic.untold > 1)
         told = topic.now
         topic.times_ms = [*topic.times_ms, now][-20:]
         topic.untold = topic.reminders = 0
@@ -161,8 +161,8 @@ class Topics:
         topic.reminders += 1
         topic.remind_ms = now + min(self._timing.remind_ms << topic.reminders, longest)
         lasts = shown(max(0, now - told.at_wall_ms))
-        again = replace(told, title=f"{told.title} (still, after {lasts})")
-        more = f"Reminder {topic.reminders}: it still is so after {lasts}."
+        again = replace(told, title=f"{told.title} (still the case after {lasts})")
+        more = f"Reminder {topic.reminders}: still the case after {lasts}."
         return notices.message(again, self._host, more), told.level
 
     def _tidy(self, now: int) -> None:

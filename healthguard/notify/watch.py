@@ -128,7 +128,7 @@ class Notifications:
                 self._begins_to_fail(pool, here, state)
         elif pool in self._failing and health_of(state, here) == UP:
             self._failing.discard(pool)
-            self._worker.change(compose.Ends(pool, FAILING, f"{here} passes its probes"))
+            self._worker.change(compose.Ends(pool, FAILING, f"{here} passes its checks again"))
 
     def _begins_to_fail(self, pool: str, upstream: str, state: State) -> None:
         with suppress(KeyError):  # the pool went with a new configuration
@@ -166,14 +166,14 @@ class Notifications:
         self._telemetry.counts.notified(outcome.notifier, outcome.outcome, outcome.count)
         self._remember(outcome)
         if outcome.outcome == RETRIED:
-            words = f"notifier {outcome.notifier}: {outcome.problem}; tried again later"
+            words = f"notifier {outcome.notifier}: {outcome.problem}; will retry"
             self._telemetry.say("warning", words, notifier=outcome.notifier)
         elif outcome.outcome in (FAILED, DROPPED):
             self._guard.record(
                 "notification_failed",
                 notifier=outcome.notifier,
                 count=outcome.count,
-                reason=outcome.problem or "given up",
+                reason=outcome.problem or "no reason given",
             )
 
     def _remember(self, outcome: Delivery) -> None:

@@ -170,7 +170,7 @@ class NotifyWorker:
         now = self._wall_ms()
         if self._lost:
             lost, self._lost = self._lost, 0
-            self._say("warning", f"notifications: {lost} events came too fast to be told")
+            self._say("warning", f"notifications: {lost} events were dropped, they came too fast")
         for message, opened_as in self._topics.due(now):
             for name in self._routes.get(str(message.details["pool"]), ()):
                 notifier = self._notifiers.get(name)
@@ -199,7 +199,7 @@ class NotifyWorker:
             try:
                 results = self._send(batch.notifier, batch.messages, started=started)
             except Exception as problem:
-                words = f"the sender could not be used ({type(problem).__name__})"
+                words = f"the sender could not be run ({type(problem).__name__})"
                 results = [Sent(each.id, False, words) for each in batch.messages]
             with self._lock:
                 self._running.pop(me, None)
@@ -228,7 +228,7 @@ class NotifyWorker:
         try:
             write_atomic(self._file, text.encode("ascii"), 0o600, 0o700)
         except OSError as error:
-            self._trouble(f"{self._file} cannot be written: {error.strerror or error}")
+            self._trouble(f"cannot write {self._file}: {error.strerror or error}")
             return
         self._saved = text
         self._trouble("")
@@ -236,9 +236,9 @@ class NotifyWorker:
     def _trouble(self, problem: str) -> None:
         """Said once when it begins: what waits is then kept in memory alone."""
         if problem and not self._problem:
-            self._say("error", f"notifications: {problem}; what waits is kept in memory only")
+            self._say("error", f"notifications: {problem}; queued messages are kept in memory only")
         elif self._problem and not problem:
-            self._say("info", f"notifications: {self._file} is written again")
+            self._say("info", f"notifications: {self._file} can be written again")
         self._problem = problem
 
     def _load(self) -> None:
@@ -252,4 +252,4 @@ class NotifyWorker:
         except FileNotFoundError:
             return
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            self._say("warning", f"notifications: {self._file} is not used: {error}")
+            self._say("warning", f"notifications: ignoring {self._file}: {error}")

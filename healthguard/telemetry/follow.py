@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 Event = dict[str, object]
 QUEUE = 256  # events a reader may be behind
-_LAST = "healthguard: you read too slowly, events were dropped; ask again with since"
+_LAST = "healthguard: you read too slowly and events were dropped; reconnect with `since`"
 
 
 class Follower(AsyncIterator[Event]):

@@ -43,7 +43,7 @@ class Journal:
         """Tell of dropped entries, if there are any and journald listens. True: nothing untold."""
         if not self._untold:
             return True
-        text = f"{self._untold} log lines were dropped here: journald did not take them"
+        text = f"{self._untold} log lines were dropped here: journald did not accept them"
         if self._put(self._entry(text, 4, {"HEALTHGUARD_DROPPED": str(self._untold)})) != SENT:
             return False
         self._untold = 0

@@ -82,7 +82,7 @@ DURATION = _family(
     "Time from the start of a probe to its pass or fail.",
 )
 FAILURES = _family(
-    "consecutive_failures", "gauge", _PROBE, "Fails since the last pass of this probe."
+    "consecutive_failures", "gauge", _PROBE, "Failed checks since the last pass of this probe."
 )
 PHASE = _family(
     "pool_phase", "gauge", (*_POOL, "phase"), "1 for the phase the pool is in, 0 for the others."
@@ -115,27 +115,31 @@ SWITCHES = _family(
     "Switches that ended, by outcome: completed, undone, lost, or refused before anything moved.",
 )
 SWITCH_SECONDS = _family(
-    "switch_duration_seconds", "histogram", _POOL, "Time from the decision to the proven end."
+    "switch_duration_seconds",
+    "histogram",
+    _POOL,
+    "Time from the decision to the proven end of the switch.",
 )
 DETECTION = _family(
     "detection_seconds",
     "histogram",
     _POOL,
-    "Time from the first failing result to the decision, of automatic switches.",
+    "Time from the first failed check to the decision, of automatic switches.",
 )
 PROPOSAL = _family(
-    "proposal_open", "gauge", _POOL, "1 while a proposal is open: a switch waits for a person."
+    "proposal_open", "gauge", _POOL, "1 while a proposal is open: a switch needs approval."
 )
 PAUSED = _family("pool_paused", "gauge", _POOL, "1 while the pool is paused.")
 LATCHED = _family(
-    "pool_latched", "gauge", _POOL, "1 while the pool waits for an ack: its budget was spent."
+    "pool_latched",
+    "gauge",
+    _POOL,
+    "1 while the pool is latched: its budget is used up, and it waits for an ack.",
 )
 BAKE = _family(
     "bake_remaining_seconds", "gauge", _POOL, "Time until the bake can pass; 0 while none runs."
 )
-VALID = _family(
-    "nginx_config_valid", "gauge", (), "1 if nginx accepts the configuration as it stands."
-)
+VALID = _family("nginx_config_valid", "gauge", (), "1 if nginx accepts its current configuration.")
 RELOADS = _family(
     "nginx_reloads_total",
     "counter",
@@ -143,7 +147,7 @@ RELOADS = _family(
     "Reloads by healthguard, by what the workers did: proven, refuted or unclear.",
 )
 SHUTTING = _family(
-    "nginx_shutting_down_workers", "gauge", (), "Old workers that still serve their clients."
+    "nginx_shutting_down_workers", "gauge", (), "Old workers that are still serving clients."
 )
 LAG = _family(
     "event_loop_lag_seconds",
@@ -152,13 +156,16 @@ LAG = _family(
     "Largest delay of the event loop in the last 15 to 30 seconds.",
 )
 RELOAD_OK = _family(
-    "config_last_reload_successful", "gauge", (), "1 if the last load of the config was accepted."
+    "config_last_reload_successful",
+    "gauge",
+    (),
+    "1 if the configuration was accepted when it was last loaded.",
 )
 RELOAD_AT = _family(
     "config_last_reload_success_timestamp_seconds",
     "gauge",
     (),
-    "When the config in use was loaded.",
+    "When the configuration in use was loaded.",
 )
 DIFFERS = _family(
     "switcher_config_differs",
@@ -170,10 +177,13 @@ LAST_PROBE = _family(
     "last_probe_timestamp_seconds", "gauge", _UPSTREAM, "When this upstream was last probed."
 )
 LOG_DROPPED = _family(
-    "log_lines_dropped_total", "counter", (), "Log lines that nobody read in time."
+    "log_lines_dropped_total", "counter", (), "Log lines dropped because nobody read them in time."
 )
 LOG_DURABLE = _family(
-    "event_log_durable", "gauge", (), "1 while events reach the event log, 0 while they cannot."
+    "event_log_durable",
+    "gauge",
+    (),
+    "1 while events reach the event log, 0 while it cannot be written.",
 )
 NOTIFICATIONS = _family(
     "notifications_total",

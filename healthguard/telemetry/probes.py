@@ -7,6 +7,8 @@ large host.
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
+from healthguard.core.durations import shown
+from healthguard.core.evidence import what_failed
 from healthguard.core.model import FAIL, INCONCLUSIVE, PASS, Result
 
 Key = tuple[str, str, str]  # pool, upstream, probe
@@ -79,7 +81,7 @@ class ProbeResults:
         more, series.unsaid = series.unsaid, 0
         level, text = _sentence(before, lasted, result)
         if more:
-            text += f" ({more} earlier changes were not logged)"
+            text += f" ({more} earlier change{'s' if more > 1 else ''} not logged)"
         fields = {"pool": key[0], "upstream": key[1], "probe": key[2]}
         self._say(
             level, f"{key[0]}/{key[1]} {key[2]}: {text}", {**fields, "result": result.outcome}
@@ -102,16 +104,14 @@ class ProbeResults:
             for series in self.series.values():
                 now[series.run] += 1
             text = f"{count} more probes changed; now {now[FAIL]} fail, {now[PASS]} pass"
-            self._say("warning", text + f", {now[INCONCLUSIVE]} cannot be told", {})
+            self._say("warning", text + f", {now[INCONCLUSIVE]} are inconclusive", {})
 
 
 def _sentence(before: str, lasted_ms: int, result: Result) -> tuple[str, str]:
-    detail = f" ({result.detail})" if result.detail else ""
     if result.outcome == FAIL:
-        status = f" {result.status}" if result.status is not None else ""
-        took = f" after {result.latency_us // 1000} ms"
-        return "warning", f"fails: {result.reason}{status}{took}{detail}"
+        took = shown(result.latency_us // 1000)
+        return "warning", f"check failed after {took}: {what_failed(result)}"
     if result.outcome == INCONCLUSIVE:
-        return "warning", f"cannot tell, our own fault: {result.reason}{detail}"
-    word = "failing" if before == FAIL else "no verdict"
-    return "info", f"passes again after {lasted_ms / 1000:.1f} s of {word}"
+        return "warning", f"inconclusive (local problem): {what_failed(result)}"
+    word = "failing" if before == FAIL else "inconclusive"
+    return "info", f"passes again after {shown(lasted_ms)} {word}"

@@ -101,7 +101,7 @@ class Telemetry:
     def troubles(self) -> list[str]:
         """What keeps this from being heard or read, one sentence each."""
         log = self.event_log.problem
-        return [*([f"the event log is not written: {log}"] if log else []),
+        return [*([f"the event log cannot be written: {log}"] if log else []),
                 *self.unheard.sentences()]  # fmt: skip
 
     def follow(self, pool: str | None = None) -> Follower:
@@ -160,9 +160,9 @@ class Telemetry:
             return
         self._problem = problem
         if problem:
-            self.log.line("error", f"the event log is not written: {problem}")
+            self.log.line("error", f"the event log cannot be written: {problem}")
         else:
-            self.log.line("info", f"the event log {self.event_log.path} is written again")
+            self.log.line("info", f"the event log {self.event_log.path} can be written again")
 
     def _rows(self) -> Iterator[metrics.Row]:
         """Every sample, made while it is read."""

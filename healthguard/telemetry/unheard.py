@@ -43,6 +43,7 @@ class Unheard:
 
 
 def _sentence(notifier: str, failure: _Failure) -> str:
-    what = "messages were GIVEN UP" if failure.given_up else "messages wait and are tried again"
-    why = f" ({failure.problem})" if failure.problem else ""
-    return f"notifier {notifier} fails: {what}{why}; see `healthguard notify test {notifier}`"
+    what = "and gave up" if failure.given_up else "and will retry"
+    why = f": {failure.problem}" if failure.problem else ""
+    test = f"To test it: `healthguard notify test {notifier}`"
+    return f"notifier {notifier} could not deliver messages {what}{why}. {test}"

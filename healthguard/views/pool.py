@@ -89,7 +89,7 @@ def _silent_marker(state: State) -> str:
     problem = state.seen.marker_problem
     if not state.policy.marker or not problem:
         return ""
-    return f"the marker does not help ({problem}): see `healthguard check`"
+    return f"the marker cannot confirm which side nginx uses: {problem}. See `healthguard check`"
 
 
 def why_view(state: State, now: Instant) -> WhyView:
@@ -306,10 +306,12 @@ def _would_need(moment: Now, gates: tuple[Finding, ...]) -> list[str]:
     needs = []
     if here is not None and health_of(state, here) != DOWN:
         fall = state.policy.bake.fall if baking(state, here) else state.policy.health.fall
-        needs.append(f"{here} would have to go down ({fall} fails in a row)")
+        word = "healthy" if health_of(state, here) == UP else "not down"
+        checks = "1 failed check" if fall == 1 else f"{fall} failed checks in a row"
+        needs.append(f"nothing to do: {here} is {word}. A failover needs {checks}")
     for gate in gates:
         if gate.closed:
-            needs.append(f"{gate.name}: {_remedy(state, gate, to)}")
+            needs.append(f"{_remedy(state, gate, to)} ({gate.name})")
     return needs
 
 

@@ -10,7 +10,7 @@ _SHOWN = 4  # pools spelled out
 
 
 def status_line(views: Iterable[PoolView], now_wall_ms: int, log_problem: str = "") -> str:
-    """``threader: blue active, green up, ready; last switch 12m ago | ...``.
+    """``threader: blue active, green up, rollback ready; last switch 12m ago | ...``.
 
     ``views``: pools as status shows them. ``log_problem``: why the event log cannot be written.
     """
@@ -19,11 +19,15 @@ def status_line(views: Iterable[PoolView], now_wall_ms: int, log_problem: str = 
     for view in views:
         (calm if is_calm(view) else trouble).append(pool_line(view, now_wall_ms))
     lines = trouble + calm
-    head = [f"{len(lines)} pools, {len(trouble)} need a look"] if len(lines) > _SHOWN else []
+    head = [f"{len(lines)} pools, {_attention(len(trouble))}"] if len(lines) > _SHOWN else []
     if log_problem:
-        head.append("EVENT LOG NOT WRITTEN")
+        head.append("event log cannot be written")
     rest = len(lines) - _SHOWN
     return " | ".join([*head, *lines[:_SHOWN], *([f"and {rest} more"] if rest > 0 else [])])
+
+
+def _attention(count: int) -> str:
+    return "1 needs attention" if count == 1 else f"{count} need attention"
 
 
 def is_calm(view: PoolView) -> bool:
@@ -44,7 +48,7 @@ def pool_line(view: PoolView, now_wall_ms: int) -> str:
         else:
             words.append(f"{name} {health}")
     if active is None:
-        words.insert(0, "active not known")
+        words.insert(0, "active upstream unknown")
     words.append(_standing(view))
     line = f"{view.pool}: {', '.join(words)}"
     if view.active_since:
@@ -57,9 +61,9 @@ def _standing(view: PoolView) -> str:
     if view.paused:
         return "paused"
     if view.latched:
-        return "LATCHED"
+        return "latched"
     if view.bake:
-        return f"baking {shown(view.bake.remaining_ms)} more"
+        return f"bake ends in {shown(view.bake.remaining_ms)}"
     if view.rollback_ready:
-        return "ready"
-    return f"NOT ready ({view.hold})" if view.hold else "NOT ready"
+        return "rollback ready"
+    return f"rollback NOT ready ({view.hold})" if view.hold else "rollback NOT ready"

@@ -91,10 +91,11 @@ def test_a_message_has_reason_evidence_release_and_host_but_no_answer() -> None:
     made = message(notice, "web1")
     text = f"{made.title}\n{made.body}\n{made.details}"
     for wanted in (
-        "web1: app: green 1.4.9 is active (was blue 1.5.0)",
+        "web1: app: traffic now goes to green 1.4.9 (was blue 1.5.0)",
         "Reason: blue has been failing for 3 s",
-        "Evidence: health status 503 in 3.1 ms at 2026-03-02T03:00:04.000Z",
-        "Reverse it: healthguard switch app blue",
+        "Automatic switch",
+        "Evidence: probe health: HTTP 503, after 3.1 ms at 2026-03-02T03:00:04.000Z",
+        "To go back: healthguard switch app blue",
         "Release: blue 1.5.0, green 1.4.9",
         "Host: web1",
     ):

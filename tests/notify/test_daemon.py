@@ -19,12 +19,12 @@ def test_a_rollback_is_told_with_its_reverse(tmp_path: Path) -> None:
     with hook() as receiver, telling(tmp_path, receiver.port, {"stable": "green"}) as world:
         world.wait_pool(rollback_ready=True)
         world.app("blue").kill()
-        message = told(receiver, "green is active (was")
+        message = told(receiver, "traffic now goes to green (was")
         assert message["level"] == "switch"
         assert message["command"] == "healthguard switch app blue"
         assert message["severity"] == "warning"
         assert "failed" in message["reason"]
-        assert "health refused" in message["evidence"]
+        assert "probe health: " in message["evidence"]
         sent = 'healthguard_notifications_total{notifier="ops",outcome="sent"}'
         eventually(lambda: (world.metric(sent) or 0) >= 1)
         assert world.metric(sent.replace("sent", "failed")) == 0
@@ -33,7 +33,7 @@ def test_a_rollback_is_told_with_its_reverse(tmp_path: Path) -> None:
 def test_a_hold_is_told_and_so_is_its_end(tmp_path: Path) -> None:
     with hook() as receiver, telling(tmp_path, receiver.port) as world:
         world.app("blue").kill()
-        message = told(receiver, "holds although blue is down, no_target")
+        message = told(receiver, "blue is down and I cannot fail over (no_target)")
         assert (message["level"], message["severity"]) == ("hold", "failure")
         world.app("blue").start()
 
@@ -52,18 +52,18 @@ def test_two_failures_are_told_before_anything_is_decided(tmp_path: Path) -> Non
     }
     with hook() as receiver, telling(tmp_path, receiver.port, slow) as world:
         world.app("blue").kill()
-        message = told(receiver, "blue begins to fail")
+        message = told(receiver, "blue is failing")
         assert (message["level"], message["severity"]) == ("failing", "warning")
         assert world.pool()["upstreams"]["blue"]["health"] == "up"
         world.app("blue").start()
-        assert told(receiver, "blue passes its probes")["opened_as"] == "failing"
+        assert told(receiver, "blue passes its checks again")["opened_as"] == "failing"
 
 
 def test_what_waits_survives_a_kill_and_no_secret_is_anywhere(tmp_path: Path) -> None:
     port = free_port()
     with telling(tmp_path, port) as world:
         world.app("blue").kill()
-        eventually(lambda: "tried again later" in world.daemon.log(), within=20)
+        eventually(lambda: "will retry" in world.daemon.log(), within=20)
         queue = tmp_path / "state/notify/queue.json"
         eventually(lambda: "no_target" in queue.read_text())
         world.daemon.kill9()
@@ -123,7 +123,7 @@ def test_the_page_says_who_is_not_reached_until_he_is(tmp_path: Path) -> None:
         page = partial(fetch, world.http, "/")
         assert "notifier ops" not in page()
         world.app("blue").kill()
-        said = "notifier ops fails: messages wait and are tried again (HTTP 500)"
+        said = "notifier ops could not deliver messages and will retry: HTTP 500"
         eventually(lambda: said in page(), within=20, what="the page says so")
         assert "<code>healthguard notify test ops</code>" in page()
         assert SECRET not in page()

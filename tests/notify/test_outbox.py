@@ -77,7 +77,7 @@ def test_one_bad_message_blocks_no_other() -> None:
 def test_the_queue_is_bounded_and_says_what_it_dropped() -> None:
     outbox = Outbox(Patience(most=3))
     said = [outbox.add("ops", numbered(number), 0) for number in range(5)]
-    dropped = Delivery("ops", "dropped", 1, "too many messages are waiting")
+    dropped = Delivery("ops", "dropped", 1, "too many messages are queued")
     assert said == [None, None, None, dropped, dropped]
     batch = take(outbox, 0)
     assert batch is not None
@@ -95,7 +95,7 @@ def test_many_messages_are_one_for_eyes_and_each_its_own_for_pagers() -> None:
         assert len(batch.messages) == count
         if count == 1:
             [digest] = batch.messages
-            assert (digest.title, digest.severity) == ("8 messages, the gravest: t5", "failure")
+            assert (digest.title, digest.severity) == ("8 messages; most serious: t5", "failure")
             assert all(f"- t{number}\n" in digest.body for number in range(8))
         results = [Sent(each.id, True) for each in batch.messages]
         assert outbox.settle(batch, results, 0) == [Delivery("ops", "sent", 8)]

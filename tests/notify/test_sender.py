@@ -24,7 +24,7 @@ MESSAGE = Message(
     key="healthguard/web1/threader/hold",
     level="hold",
     severity="failure",
-    title="web1: threader: holds although blue is down, cooldown",
+    title="web1: threader: blue is down and I cannot fail over (cooldown)",
     body="Reason: the last switch was 12 s ago\nApprove it: healthguard approve threader --id p-1",
     at_wall_ms=1_700_000_000_000,
     details={"host": "web1", "pool": "threader", "command": "healthguard approve threader"},
@@ -75,7 +75,7 @@ def test_slack(services: Receiver, environ: dict[str, str], tmp_path: Path) -> N
     [got] = services.got
     assert (got.host, got.path) == ("hooks.slack.com", f"/services/T0AB/B0CD/{SECRET}")
     [attachment] = got.json()["attachments"]
-    assert "holds although blue is down" in str(attachment)
+    assert "blue is down and I cannot fail over" in str(attachment)
     assert "healthguard approve threader --id p-1" in str(attachment)
 
 
@@ -90,7 +90,7 @@ def test_teams(services: Receiver, environ: dict[str, str], tmp_path: Path) -> N
     assert f"sig={SECRET}" in got.path
     card = got.json()["attachments"][0]["content"]
     assert card["type"] == "AdaptiveCard"
-    assert "holds although blue is down" in str(card)
+    assert "blue is down and I cannot fail over" in str(card)
     assert "healthguard approve threader --id p-1" in str(card)
 
 
@@ -311,7 +311,7 @@ def test_a_url_of_something_else_is_not_shown(
 ) -> None:
     wrong = f"https://example.org/{SECRET}"
     [result] = send(of_kind(kind, tmp_path, webhook_url=wrong), environ=environ)
-    assert result.problem == f"this is not the webhook URL of {kind}"
+    assert result.problem == f"its URL is not a {kind} webhook URL"
 
 
 def test_a_webhook_does_not_follow_redirects(
@@ -335,7 +335,7 @@ def test_a_login_that_is_refused(environ: dict[str, str]) -> None:
     [
         (Secret(file="/nonexistent/key"), "/nonexistent/key cannot be read: No such file"),
         (Secret(file="/dev"), "/dev cannot be read: Is a directory"),
-        (Secret(file="/dev/null"), "/dev/null is not a file"),
+        (Secret(file="/dev/null"), "/dev/null is not a regular file"),
         (Secret(text="${NOT_SET}"), "the environment variable NOT_SET is not set"),
     ],
 )

@@ -49,7 +49,7 @@ def test_a_storm_is_two_messages_and_then_one_with_a_count() -> None:
     given.begins(HELD, 300_000)
     assert told(given, 300_000 + MINUTE - 1) == []
     [again] = told(given, 300_000 + MINUTE)
-    assert "It happened 300 times since it was last told." in again.body
+    assert "It happened 300 times since the last message." in again.body
 
 
 def test_the_more_often_it_was_told_the_longer_it_must_last() -> None:

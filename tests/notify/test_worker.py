@@ -73,7 +73,10 @@ def test_an_event_becomes_a_message(tmp_path: Path) -> None:
     with running(tmp_path) as bench:
         bench.hold()
         eventually(lambda: bench.sent)
-        assert bench.sent[0].title == "web1: p0: holds although None is down, cooldown"
+        assert (
+            bench.sent[0].title
+            == "web1: p0: the active upstream is down and I cannot fail over (cooldown)"
+        )
         eventually(lambda: Delivery("ops", "sent", 1) in bench.outcomes)
 
 
@@ -166,7 +169,7 @@ def test_a_queue_that_cannot_be_read_is_told_and_passed_over(tmp_path: Path, con
     with running(tmp_path) as bench:
         bench.hold()
         eventually(lambda: bench.sent)
-        assert any("is not used" in text for level, text in bench.said if level == "warning")
+        assert any("ignoring " in text for level, text in bench.said if level == "warning")
 
 
 def test_a_sender_that_breaks_is_a_failure_like_any_other(tmp_path: Path) -> None:
@@ -178,4 +181,4 @@ def test_a_sender_that_breaks_is_a_failure_like_any_other(tmp_path: Path) -> Non
         bench.worker._send = broken
         bench.hold()
         eventually(lambda: bench.outcomes)
-        assert bench.outcomes[0].problem == "the sender could not be used (ValueError)"
+        assert bench.outcomes[0].problem == "the sender could not be run (ValueError)"

@@ -64,12 +64,12 @@ def test_the_incident_reads_as_a_story(host: Host) -> None:
         if entry["_SYSTEMD_UNIT"] == "healthguard.service"
     ]
     story = (
-        r"threader: blue is down \(was up\): http status 503",
-        r"threader: blue -> green begins",
-        r"threader: green is active \(was blue\)",
+        r"threader: blue is down \(was up\): probe http: HTTP 503",
+        r"threader: switching traffic to green \(was blue\)",
+        r"threader: traffic now goes to green \(was blue\)",
         r"threader: blue is known bad",
         r"threader: green is down",
-        r"threader: .*holds",
+        r"threader: green is down and I cannot fail over",
     )
     at = 0
     for expected in story:

@@ -49,7 +49,7 @@ def test_the_page_about_installing(bare: Host, package: Path) -> None:
     eventually(lambda: host.fetch("http://127.0.0.1:9465/app").strip() == "green", within=40)
     assert host.fetch("http://127.0.0.1:8080/").strip() == "ok green"
     (told,) = eventually(lambda: host.events("switch_completed", since), within=10)
-    assert "green is active (was blue)" in told["MESSAGE"]
+    assert "traffic now goes to green (was blue)" in told["MESSAGE"]
     assert "text/html" in host.m.out(
         *("python3", "-c"),
         "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/').headers)",

@@ -100,7 +100,7 @@ def test_what_does_not_fit_is_dropped_counted_and_told(
     assert kept + dropped == 5_000
     assert journal.send("again", 6, {}) == SENT
     told, again = journald.entries()
-    assert told["MESSAGE"] == f"{dropped} log lines were dropped here: journald did not take them"
+    assert told["MESSAGE"] == f"{dropped} log lines were dropped here: journald did not accept them"
     assert (told["HEALTHGUARD_DROPPED"], told["PRIORITY"]) == (str(dropped), "4")
     assert again["MESSAGE"] == "again"
     assert journal.flush()

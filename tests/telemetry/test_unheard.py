@@ -23,8 +23,8 @@ def test_all_is_well(unheard: Unheard) -> None:
 def test_a_failure_is_told_with_what_to_type(unheard: Unheard) -> None:
     unheard.failed("ops", "HTTP 500", given_up=False)
     assert unheard.sentences() == [
-        "notifier ops fails: messages wait and are tried again (HTTP 500); "
-        "see `healthguard notify test ops`"
+        "notifier ops could not deliver messages and will retry: HTTP 500. "
+        "To test it: `healthguard notify test ops`"
     ]
 
 
@@ -32,7 +32,7 @@ def test_what_was_given_up_stays_so_until_something_is_sent(unheard: Unheard) ->
     unheard.failed("ops", "HTTP 500", given_up=True)
     unheard.failed("ops", "timed out", given_up=False)
     (said,) = unheard.sentences()
-    assert "messages were GIVEN UP (timed out)" in said
+    assert "could not deliver messages and gave up: timed out" in said
     unheard.sent("ops")
     assert unheard.sentences() == []
 

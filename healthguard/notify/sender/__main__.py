@@ -25,7 +25,7 @@ def main() -> int:
     try:
         notifier, messages = wire.read_job(sys.stdin.buffer.read(_LARGEST))
     except (ValueError, KeyError, TypeError):
-        print("healthguard: the sender wants one JSON job on stdin", file=sys.stderr)
+        print("healthguard: the sender needs one JSON job on stdin", file=sys.stderr)
         return 2
     good = True
     for result in send_all(notifier, messages, os.environ):

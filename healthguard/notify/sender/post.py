@@ -28,7 +28,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], ca_file: str | None 
     headers = {"User-Agent": f"healthguard/{__version__}", **headers}
     headers.setdefault("Content-Type", "application/json")
     if not url.startswith(("https://", "http://")):
-        return "its URL begins with neither https:// nor http://"
+        return "its URL must begin with https:// or http://"
     try:
         request = urllib.request.Request(url, body, dict(headers), method="POST")
         context = ssl.create_default_context(cafile=ca_file)

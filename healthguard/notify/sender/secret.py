@@ -19,7 +19,7 @@ def read(secret: Secret, environ: Mapping[str, str]) -> str:
     value = _from_file(secret.file) if secret.file else _from_environment(secret.text, environ)
     if not value.isprintable():
         where = secret.file or "the environment variable"
-        raise SecretError(f"{where} holds more than one line of text")
+        raise SecretError(f"{where} must hold one line of printable text")
     return value
 
 
@@ -35,7 +35,7 @@ def _from_file(path: str) -> str:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise SecretError(f"{path} is not a file")
+                raise SecretError(f"{path} is not a regular file")
             data = file.read(_LARGEST + 1)
     except OSError as error:
         raise SecretError(f"{path} cannot be read: {error.strerror}") from None

@@ -32,10 +32,10 @@ _Email: Any = NotifyEmail
 # What Apprise says when it fails, and what is passed on of it: never its own words.
 _PHRASES = (
     (re.compile(r"(?i)certificate"), "its certificate is not trusted"),
-    (re.compile(r"(?i)name or service|name resolution|getaddrinfo"), "its name is not known"),
+    (re.compile(r"(?i)name or service|name resolution|getaddrinfo"), "host name not found"),
     (re.compile(r"(?i)refused"), "connection refused"),
     (re.compile(r"(?i)timed? ?out"), "timed out"),
-    (re.compile(r"(?i)authenticat"), "the login was refused"),
+    (re.compile(r"(?i)authenticat"), "login refused"),
     (re.compile(r"(?i)connection error|unreachable|reset"), "no connection"),
 )
 _STATUS = re.compile(r"error=(\d{3})\b")
@@ -53,7 +53,7 @@ def send(notifier: Notifier, secrets: Secrets, message: Message) -> Sent:
             return _close(notifier, secrets, message)
         plugin = _BUILD[notifier.kind](notifier, secrets, message)
         if plugin is None:
-            return Sent(message.id, False, f"this is not the webhook URL of {notifier.kind}")
+            return Sent(message.id, False, f"its URL is not a {notifier.kind} webhook URL")
         plugin.request_rate_per_sec = 0  # one process, one message: nothing to slow down
         title, body = _words(notifier.kind, message)
         ok = plugin.notify(
@@ -65,7 +65,7 @@ def send(notifier: Notifier, secrets: Secrets, message: Message) -> Sent:
         return Sent(message.id, bool(ok), "" if ok else heard.problem())
     except TypeError:
         # AppriseImproperlyConfigured is one; its text quotes what it did not like.
-        return Sent(message.id, False, "its settings or secrets are not what the service expects")
+        return Sent(message.id, False, "its settings or secrets are not valid for this service")
     finally:
         log.removeHandler(heard)
 
@@ -211,4 +211,4 @@ class _Heard(logging.Handler):
         for pattern, words in _PHRASES:
             if any(pattern.search(each) for each in told):
                 return words
-        return "the service did not take it"
+        return "the service rejected the message"
