@@ -84,7 +84,7 @@ def listed(events: list[Event]) -> Element:
     return el(
         "section",
         el("h2", "Events"),
-        el("ol", rows) if rows else el("p", "None in the last seven days."),
+        el("ol", rows) if rows else el("p", "No events in the last seven days."),
         id="events",
     )
 

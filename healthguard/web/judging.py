@@ -34,47 +34,47 @@ def sentence(pool: PoolView) -> str:
     active, phase = text(pool.active), pool.phase
     state = health(pool, pool.active)
     if pool.lost:
-        return f"LOST: {text(pool.lost)}. A person must look."
+        return f"Nobody knows which upstream nginx uses: {text(pool.lost)}. A person must look."
     if phase == "switching":
-        return "A switch is under way."
+        return "A switch is in progress."
     if phase == "holding":
         return _holding(pool, active, state)
     if pool.active is None:
-        return "It is not known which upstream nginx uses."
+        return "It is unknown which upstream nginx uses."
     if phase == "starting":
-        return f"{active} is active; waiting for fresh verdicts."
+        return f"{active} is active; waiting for fresh health checks."
     if phase == "baking":
-        tail = ", on probation" if state == "up" else " on probation, a switch back is near"
-        return f"{active} is active and {state}{tail}."
+        tail = "" if state == "up" else ", a rollback is near"
+        return f"{active} is active and {state}, in its bake{tail}."
     if state == "down":
-        return f"{active} is active and down, a switch is near."
+        return f"{active} is active and down, a failover is near."
     return f"{active} is active and {state}."
 
 
 def _holding(pool: PoolView, active: str, state: str) -> str:
     if pool.proposal:
         to = text(pool.proposal.to)
-        return f"{active} is active and {state.upper()}; a switch to {to} waits for a person."
+        return f"{active} is active and {state.upper()}: approval needed to switch to {to}."
     if state != "down":
-        return f"The guard cannot act: {text(pool.hold)}."
+        return f"On hold: no automatic switch ({text(pool.hold)})."
     if all(each.health == "down" for each in pool.upstreams.values()):
-        names = list(map(text, pool.upstreams))
-        both = "BOTH " if len(names) == 2 else ""
-        return f"{both}{' AND '.join(names)} ARE DOWN. The guard holds."
-    return f"{active} is active and DOWN, and the guard holds back: {text(pool.hold)}."
+        others = [text(name) for name in pool.upstreams if name != pool.active]
+        too = f"{' and '.join(others)} {'is' if len(others) == 1 else 'are'} down too"
+        return f"{active} is DOWN and I cannot fail over: {too} ({text(pool.hold)})."
+    return f"{active} is DOWN and I cannot fail over ({text(pool.hold)})."
 
 
 def way_back(pool: PoolView) -> tuple[str, str, str]:
     """(level, word, sentence) on whether a rollback would succeed now."""
     gate = next((each for each in pool.gates if each.gate == pool.ready_gate), None)
     if pool.rollback_ready:
-        return GOOD, "ready", f"would go to {text(pool.target)} and succeed now"
-    why = f"{text(pool.ready_gate)}: {text(pool.ready_message)}"
+        return GOOD, "available", f"a rollback to {text(pool.target)} would succeed now"
+    why = f"{text(pool.ready_message)} ({text(pool.ready_gate)})"
     if pool.standby == "stopped" and pool.ready_gate == "no_target":
         return "plain", "none", text(pool.ready_message)
     if pool.ready_gate == "mode":
-        way = f"would go to {text(pool.target)} and succeed now, if a person says so"
+        way = f"a rollback to {text(pool.target)} would succeed now, but needs approval"
         return "plain", "by hand", f"{way} (mode {text(pool.mode)})"
     if gate is not None and gate.pending:
         return WARN, "being checked", why
-    return (WARN if pool.phase == "starting" else BAD), "NOT ready", why
+    return (WARN if pool.phase == "starting" else BAD), "unavailable", why

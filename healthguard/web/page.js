@@ -122,7 +122,7 @@ function judge() {
   const age = Date.now() - heard;
   const lost = heard ? age > STALE_MS : performance.now() > STALE_MS;
   let words = "connecting";
-  if (lost) words = news ? `NOT LIVE: nothing heard for ${length(age)}` : "NOT LIVE: no connection";
+  if (lost) words = news ? `NOT LIVE: no update for ${length(age)}` : "NOT LIVE: no connection";
   else if (heard) words = "live, " + clock(new Date(Date.now() + ahead), new Date(Date.now() + ahead));
   if (live.textContent !== words) live.textContent = words;
   const kind = lost ? "off" : heard ? "on" : "";

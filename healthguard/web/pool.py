@@ -78,7 +78,7 @@ def _proposal(pool: PoolView) -> Element | None:
         "section",
         el("h4", title, " ", el("small", moment(proposal.opened, "ago"))),
         el("p", marked(text(proposal.reason))),
-        el("p", "It waits for a person: ", command(proposal.command)),
+        el("p", "To approve: ", command(proposal.command)),
         class_="proposal",
     )
 
@@ -94,14 +94,14 @@ def _trouble(why: WhyView) -> Iterator[Element]:
     if why.failure:
         lines.append(el("p", text(why.failure)))
     if why.hold_evidence:
-        lines.append(el("p", el("b", text(why.hold)), ": ", marked(text(why.hold_evidence))))
+        lines.append(el("p", marked(text(why.hold_evidence)), f" ({text(why.hold)})"))
     if remedy := why.remedies.get(gate):
-        lines.append(el("p", el("b", "What would help: "), marked(remedy)))
+        lines.append(el("p", el("b", "What to do: "), marked(remedy)))
     first = next(iter(why.by_hand), None)
     others = [each for name, each in why.upstreams.items() if name != why.active]
     if first and why.phase != "lost" and any(each.health == "up" for each in others):
-        lines.append(el("p", el("b", "By hand: "), command(first)))
-    lines.append(el("p", el("b", "All of it: "), command(f"healthguard why {why.pool}")))
+        lines.append(el("p", el("b", "To switch by hand: "), command(first)))
+    lines.append(el("p", el("b", "Details: "), command(f"healthguard why {why.pool}")))
     yield el("section", lines, class_="trouble")
 
 
@@ -116,9 +116,11 @@ def _facts(pool: PoolView) -> Iterator[Element]:
     if pool.cooldown_until:
         yield from _fact("cooldown", moment(pool.cooldown_until, "left"))
     if pool.forced:
-        yield from _fact("forced", f"{text(pool.forced)} has not been up since it was forced")
+        yield from _fact(
+            "forced", f"{text(pool.forced)} was switched to with --force and has not been up since"
+        )
     if pool.active_problem:
-        yield from _fact("in doubt", text(pool.active_problem))
+        yield from _fact("unconfirmed", text(pool.active_problem))
     budget = pool.budget
     yield from _fact(
         "budget",
@@ -126,8 +128,8 @@ def _facts(pool: PoolView) -> Iterator[Element]:
         f"{budget.daily_used} of {budget.daily_of} in a day",
     )
     if pool.active_since:
-        how = {"marker": "proven by the marker", "confirmed": "proven by the last switch"}
-        proof = how.get(pool.active_how, "inferred, not proven")
+        how = {"marker": "confirmed by the marker", "confirmed": "confirmed by the last switch"}
+        proof = how.get(pool.active_how, "inferred, not confirmed")
         yield from _fact("active", text(pool.active), " ", moment(pool.active_since, "for"),
                          f", {proof}")  # fmt: skip
 
@@ -139,7 +141,7 @@ def _bake(bake: BakeView) -> Iterator[Child]:
     else:
         yield moment(bake.until, "left")
     if bake.forced:
-        yield ", forced: it only proposes"
+        yield ", forced: a rollback needs approval"
 
 
 def _fact(name: str, *words: Child) -> Iterator[Element]:

@@ -44,7 +44,7 @@ def probe(name: str, state: ProbeView, results: Iterable[ShortResult]) -> Elemen
 def _last(state: ProbeView) -> Iterator[Child]:
     last = state.last
     if last is None:
-        yield "not probed yet"
+        yield "not checked yet"
         return
     if last.result != "pass":
         status = f" {last.status}" if last.status is not None else ""
@@ -53,10 +53,10 @@ def _last(state: ProbeView) -> Iterator[Child]:
             yield f" {text(last.detail)}"
         yield ", "
     elif last.status is not None:
-        yield f"status {last.status}, "
+        yield f"HTTP {last.status}, "
     yield shown(last.latency_ms)
     if state.fails > 1:
-        yield f", {state.fails} fails in a row"
+        yield f", {state.fails} failed checks in a row"
 
 
 def upstream(
@@ -96,7 +96,7 @@ def _notes(state: UpstreamView) -> Iterator[Child]:
     if state.stable:
         yield badge("plain", "stable")
     if state.good:
-        yield badge("plain", "vouched for")
+        yield badge("plain", "marked good")
 
 
 def dependencies(

@@ -114,7 +114,7 @@ class Pages:
     ) -> web.StreamResponse:
         if self._guard.progress():
             return text_answer("healthy\n")
-        return text_answer("a pool makes no progress\n", 503)
+        return text_answer("a pool is stuck\n", 503)
 
     async def _ready(
         self, _request: web.BaseRequest, _client: ClientConnection
@@ -126,7 +126,7 @@ class Pages:
         if not waiting:
             return text_answer("ready\n")
         more = f" and {len(waiting) - 10} more" if len(waiting) > 10 else ""
-        return text_answer(f"no verdict yet: {', '.join(waiting[:10])}{more}\n", 503)
+        return text_answer(f"not checked yet: {', '.join(waiting[:10])}{more}\n", 503)
 
 
 def _without_verdict(view: PoolView) -> list[str]:

@@ -131,4 +131,4 @@ class Site:
 def _freshness(now: Snapshot) -> Element:
     """How old this page is; JavaScript takes it over."""
     made = moment(iso(now.at_ms), "clock")
-    return el("p", "as of ", made, "; reload for news", id="live", role="status")
+    return el("p", "as of ", made, "; reload the page to update it", id="live", role="status")

@@ -42,7 +42,7 @@ class PageStreams:
     ) -> web.StreamResponse:
         """Stream until the client leaves; its connection lives longer than others."""
         if len(self._tasks) >= CLIENTS:
-            busy = "too many look already; reload for a new state\n"
+            busy = "too many viewers; reload the page to update it\n"
             return text_answer(busy, 503, {"Retry-After": "15"})
         response = web.StreamResponse(headers={**headers, "Content-Type": "text/event-stream"})
         response.force_close()

@@ -18,15 +18,21 @@ def notes(
     """(level, sentence) of what concerns every pool."""
     found = []
     if about.disabled is not None:
-        reason = f": {text(about.disabled)}" if about.disabled else ""
-        found.append((BAD, f"DISABLED by file, nothing is switched{reason}"))
+        reason = text(about.disabled) if about.disabled else "no reason given"
+        words = f"Switching is off for all pools: /etc/healthguard/DISABLE exists ({reason})"
+        found.append((BAD, words))
     if nginx is not None and nginx.state not in ("running", "unknown"):
-        found.append((BAD, f"nginx: {text(nginx.state)} {text(nginx.detail)}"))
+        found.append((BAD, f"nginx is {text(nginx.state)}: {text(nginx.detail)}"))
     if nginx is not None and nginx.config_valid is False:
-        found.append((BAD, "nginx refuses its configuration as it stands: a switch would too"))
+        found.append(
+            (
+                BAD,
+                "nginx rejects its current configuration, so no switch is possible. See `nginx -t`",
+            )
+        )
     if not about.config.last_reload_successful:
         path = text(about.config.path)
-        sentence = f"the last reload of {path} was rejected; `healthguard check` says why"
+        sentence = f"{path} was rejected at the last reload. To see why: `healthguard check`"
         found.append((WARN, sentence))
     if (switcher := about.switcher) is not None and switcher.config_differs:
         found.append((WARN, text(switcher.message)))
@@ -42,7 +48,7 @@ def overall(pools: Sequence[PoolView], told: Sequence[tuple[str, str]]) -> str:
 def title(about: AboutView, worst: str, pools: Sequence[PoolView]) -> str:
     """For the tab: readable when only the first letters are."""
     bad = [pool.pool for pool in pools if level(pool) == worst] if worst != GOOD else []
-    names = f" {', '.join(bad[:3])}" if bad else " all well"
+    names = f" {', '.join(bad[:3])}" if bad else " all healthy"
     return f"{_SIGNS[worst]}{names} · healthguard on {text(about.host)}"
 
 
@@ -68,7 +74,7 @@ def _line(pool: PoolView, grade: str) -> Iterator[Child]:
     yield f": {sentence(pool)}"
     ready, word, _ = way_back(pool)
     if ready == BAD and pool.phase in ("steady", "baking"):
-        yield f" A rollback is {word}: {text(pool.ready_gate)}."
+        yield f" Rollback {word} ({text(pool.ready_gate)})."
 
 
 def _headline(pools: Sequence[PoolView], worst: str) -> str:
@@ -76,15 +82,15 @@ def _headline(pools: Sequence[PoolView], worst: str) -> str:
     bad = sum(level(pool) == BAD for pool in pools)
     if worst == BAD:
         if not bad:
-            return "The host needs a person"
+            return "This host needs attention now"
         if count == 1:
-            return f"{text(pools[0].pool)} needs a person"
-        return f"{bad} of {count} pools need{'s' if bad == 1 else ''} a person"
+            return f"{text(pools[0].pool)} needs attention now"
+        return f"{bad} of {count} pools need{'s' if bad == 1 else ''} attention now"
     if worst == WARN:
-        return "Worth a look"
+        return "Not urgent, but worth a look"
     if count == 1:
-        return "All is well"
-    return f"All is well, {count} pools"
+        return "All healthy"
+    return f"All {count} pools are healthy"
 
 
 def head(about: AboutView) -> Element:
@@ -96,13 +102,17 @@ def foot(about: AboutView, nginx: NginxView | None) -> Element:
     """Version, configuration, nginx, and where the machines look."""
     config = about.config
     state = f"nginx {text(nginx.state)}" if nginx else "nginx unknown"
-    old = f", {nginx.shutting_down} old workers" if nginx and nginx.shutting_down else ""
+    old = (
+        f", {nginx.shutting_down} old workers still serving"
+        if nginx and nginx.shutting_down
+        else ""
+    )
     return el(
         "p",
         f"healthguard {text(about.version)} · {state}{old} · {text(config.path)} "
         f"({text(config.digest)[:12]}) · ",
         [el("a", each, href=each) if each != " " else " "
          for each in ("/metrics", " ", "/-/healthy", " ", "/-/ready")],
-        " · read only: acting is done by the command line",
+        " · read only: use the command line to act",
         id="foot",
     )  # fmt: skip

@@ -51,7 +51,7 @@ async def test_an_incident_is_seen_live(world: World, browser: Browser, tmp_path
     await tab.wait(LIVE)
     await asyncio.to_thread(world.release, "green")
     await tab.wait("document.querySelector('#pool-app .active .colour').innerText === 'green'")
-    assert "probation" in await tab.text("#pool-app .sentence")
+    assert "in its bake" in await tab.text("#pool-app .sentence")
     assert "left" in await tab.text("#pool-app dl")
     await tab.value("document.querySelector('#pool-app details').open = true")
     await tab.value("document.querySelector('#pool-app').mine = 1")
@@ -62,9 +62,9 @@ async def test_an_incident_is_seen_live(world: World, browser: Browser, tmp_path
     kept = "document.querySelector('#pool-app').mine && document.querySelector('#pool-app details')"
     assert await tab.value(f"{kept}.open") is True  # changed in place: what was open stays open
     world.app("blue").answer(status=503)
-    await tab.wait("document.getElementById('now').innerText.includes('needs a person')")
+    await tab.wait("document.getElementById('now').innerText.includes('needs attention now')")
     await tab.wait("document.querySelector('#pool-app .trouble') !== null")
-    assert "BOTH blue AND green ARE DOWN" in await tab.text("#pool-app .sentence")
+    assert "blue is DOWN and I cannot fail over" in await tab.text("#pool-app .sentence")
     assert (await tab.value("document.title")).startswith("✕ app · healthguard on ")
     assert await tab.value("document.getElementById('icon').getAttribute('href')") == (
         "/page/bad.svg"
@@ -107,10 +107,10 @@ async def test_without_javascript(world: World, browser: Browser) -> None:
     tab = await browser.tab(scripts=False)
     await tab.open(url(world))
     for selector, said in (
-        ("#live", "reload for news"),
-        ("#now", "Worth a look"),
-        ("#pool-app .sentence", "green is active and up, on probation."),
-        ("#pool-app dl", "would go to blue and succeed now"),
+        ("#live", "reload the page to update it"),
+        ("#now", "Not urgent, but worth a look"),
+        ("#pool-app .sentence", "green is active and up, in its bake."),
+        ("#pool-app dl", "a rollback to blue would succeed now"),
         ("#pool-app dl", "until "),
         ("#events", "switch completed"),
     ):
@@ -148,7 +148,7 @@ async def test_a_dead_daemon_does_not_look_well(world: World, browser: Browser) 
     await tab.wait(LIVE)
     await asyncio.to_thread(world.daemon.kill9)
     await tab.wait("document.getElementById('live').className === 'off'", within=40)
-    assert (await tab.text("#live")).startswith("NOT LIVE: nothing heard for ")
+    assert (await tab.text("#live")).startswith("NOT LIVE: no update for ")
     assert await tab.value("document.body.classList.contains('stale')") is True
     await asyncio.to_thread(world.daemon.start)
     await tab.wait(LIVE, within=40)

@@ -43,28 +43,40 @@ NOT_READY: dict[str, Any] = {
     ("view", "grade", "said"),
     [
         (pool(), "good", "blue is active and up."),
-        (pool(phase="baking"), "warn", "blue is active and up, on probation."),
+        (pool(phase="baking"), "warn", "blue is active and up, in its bake."),
         (pool(**NOT_READY), "warn", "blue is active and up."),
         (pool(**NOT_READY, standby="stopped"), "good", "blue is active and up."),
         (pool(**BY_HAND), "good", "blue is active and up."),
         (
             pool(**BY_HAND, phase="holding", hold="mode", upstreams=DOWN, proposal=proposal()),
             "bad",
-            "blue is active and DOWN; a switch to green waits for a person.",
+            "blue is active and DOWN: approval needed to switch to green.",
         ),
-        (pool(phase="starting", upstreams=DOWN), "warn", "waiting for fresh verdicts"),
-        (pool(phase="switching"), "warn", "A switch is under way."),
-        (pool(upstreams=DOWN), "bad", "down, a switch is near"),
-        (pool(upstreams=DOWN, phase="holding", hold="cooldown"), "bad", "holds back: cooldown"),
+        (pool(phase="starting", upstreams=DOWN), "warn", "waiting for fresh health checks"),
+        (pool(phase="switching"), "warn", "A switch is in progress."),
+        (pool(upstreams=DOWN), "bad", "down, a failover is near"),
+        (
+            pool(upstreams=DOWN, phase="holding", hold="cooldown"),
+            "bad",
+            "blue is DOWN and I cannot fail over (cooldown).",
+        ),
         (
             pool(upstreams=BOTH, phase="holding", hold="standby_not_up"),
             "bad",
-            "BOTH blue AND green ARE DOWN",
+            "blue is DOWN and I cannot fail over: green is down too (standby_not_up).",
         ),
-        (pool(phase="holding", hold="nginx_down"), "bad", "cannot act: nginx_down"),
-        (pool(phase="lost", lost="undo failed"), "bad", "LOST: undo failed"),
+        (
+            pool(phase="holding", hold="nginx_down"),
+            "bad",
+            "On hold: no automatic switch (nginx_down).",
+        ),
+        (
+            pool(phase="lost", lost="undo failed"),
+            "bad",
+            "Nobody knows which upstream nginx uses: undo failed. A person must look.",
+        ),
         (pool(latched=True), "bad", "blue is active and up."),
-        (pool(active=None), "bad", "not known which"),
+        (pool(active=None), "bad", "unknown which"),
         (pool(paused=PauseView(AT, "x", "m")), "warn", "blue is active and up."),
     ],
 )
@@ -74,8 +86,12 @@ def test_a_pool_in_one_sentence(view: WhyView, grade: str, said: str) -> None:
 
 
 def test_way_back() -> None:
-    assert way_back(pool()) == ("good", "ready", "would go to green and succeed now")
-    assert way_back(pool(**NOT_READY)) == ("bad", "NOT ready", "no_target: nothing is vouched for")
+    assert way_back(pool()) == ("good", "available", "a rollback to green would succeed now")
+    assert way_back(pool(**NOT_READY)) == (
+        "bad",
+        "unavailable",
+        "nothing is vouched for (no_target)",
+    )
     assert way_back(pool(**BY_HAND))[:2] == ("plain", "by hand")
     assert way_back(pool(**NOT_READY, standby="stopped"))[:2] == ("plain", "none")
 
@@ -94,7 +110,7 @@ def test_a_hold_shows_its_gate_its_evidence_and_what_to_type() -> None:
             None,
         )
     )
-    assert "<b>latched</b>: 2 of 2 automatic switches are spent" in made
+    assert "2 of 2 automatic switches are spent (latched)" in made
     assert "blue has been failing for 9 s" in made
     assert "<code>healthguard ack threader</code>" in made
     assert "healthguard switch threader green --reason TEXT" in made
@@ -102,8 +118,8 @@ def test_a_hold_shows_its_gate_its_evidence_and_what_to_type() -> None:
 
 def test_no_order_is_advised_that_would_be_refused() -> None:
     made = html(cards.card(pool(upstreams=BOTH, phase="holding", hold="standby_not_up"), None))
-    assert "By hand: " not in made
-    assert "By hand: " in html(cards.card(pool(upstreams=DOWN, phase="holding", hold="mode"), None))
+    assert "To switch by hand: " not in made
+    assert "To switch by hand: " in html(cards.card(pool(upstreams=DOWN, phase="holding", hold="mode"), None))
 
 
 def test_bake_pause_proposal_and_known_bad() -> None:
@@ -130,7 +146,7 @@ def test_bake_pause_proposal_and_known_bad() -> None:
         "known bad",
         "it failed (",
         "release <b>1.5</b>",
-        "forced: it only proposes",
+        "forced: a rollback needs approval",
     ):
         assert each in made
 
@@ -181,20 +197,20 @@ def test_nothing_of_others_is_markup() -> None:
 def test_the_banner_leads_to_what_needs_a_person() -> None:
     broken = pool("pay", upstreams=DOWN, phase="holding", hold="cooldown")
     made = html(top.banner([pool(), broken], []))
-    assert "✕ 1 of 2 pools needs a person" in made
-    assert '<a href="#pool-pay">pay</a>: blue is active and DOWN' in made
-    assert "✓ All is well, 2 pools" in html(top.banner([pool(), pool("b")], []))
+    assert "✕ 1 of 2 pools needs attention now" in made
+    assert '<a href="#pool-pay">pay</a>: blue is DOWN' in made
+    assert "✓ All 2 pools are healthy" in html(top.banner([pool(), pool("b")], []))
     guard = FakeGuard()
     guard.disabled, guard.reload_ok = "", False
     guard.switcher = SwitcherView(None, None, True, "the switcher works with another one")
     nginx = NginxView("down", "no master", config_valid=False, shutting_down=0)
     told = top.notes(guard.about(), nginx, ["disk full", "notifier ops fails"])
     made = html(top.banner([pool()], told))
-    assert "The host needs a person" in made
+    assert "This host needs attention now" in made
     for each in (
-        "DISABLED by file",
-        "nginx: down no master",
-        "refuses",
+        "/etc/healthguard/DISABLE exists (no reason given)",
+        "nginx is down: no master",
+        "rejects its current configuration",
         "rejected",
         "switcher works with another",
         "disk full",

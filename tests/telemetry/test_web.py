@@ -63,12 +63,12 @@ async def test_pages(port: int, guard: FakeGuard) -> None:
     status, text = await get(port, "/nothing")
     assert (status, "/metrics" in text) == (404, True)
     guard.alive = False
-    assert await get(port, "/-/healthy") == (503, "a pool makes no progress\n")
+    assert await get(port, "/-/healthy") == (503, "a pool is stuck\n")
     both = {"blue": upstream(), "green": upstream("unknown")}
     guard.views = {f"p{i}": view(f"p{i}", upstreams=both) for i in range(12)}
     status, text = await get(port, "/-/ready")
     assert status == 503
-    assert text.startswith("no verdict yet: p0/green, p1/green")
+    assert text.startswith("not checked yet: p0/green, p1/green")
     assert text.endswith("and 2 more\n")
 
 
