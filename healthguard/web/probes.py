@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from healthguard.core.durations import shown
+from healthguard.core.evidence import in_words
 from healthguard.views.documents import ShortResult
 from healthguard.views.model import DependencyView, ProbeView, UpstreamView
 from healthguard.web.tree import Child, Element, el
@@ -12,6 +13,7 @@ _KINDS = {"pass": ("p", "pass", "✓"), "fail": ("f", "fail", "✕")}
 _UNSURE = ("i", "inconclusive", "?")
 HEALTH = {"up": ("good", "▲ up"), "down": ("bad", "▼ DOWN")}
 _UNKNOWN = ("warn", "? unknown")
+_WORDS = {"fail": "failed"}
 _RELEASE = {"good": "good", "bad": "bad"}
 
 
@@ -47,10 +49,8 @@ def _last(state: ProbeView) -> Iterator[Child]:
         yield "not checked yet"
         return
     if last.result != "pass":
-        status = f" {last.status}" if last.status is not None else ""
-        yield el("strong", f"{last.result}: {text(last.reason)}{status}", class_="bad-text")
-        if last.detail:
-            yield f" {text(last.detail)}"
+        words = text(in_words(last.reason, last.status, last.detail))
+        yield el("strong", f"{_WORDS.get(last.result, last.result)}: {words}", class_="bad-text")
         yield ", "
     elif last.status is not None:
         yield f"HTTP {last.status}, "

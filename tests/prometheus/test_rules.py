@@ -105,9 +105,9 @@ def test_each_gate_has_its_command(tmp_path: Path) -> None:
                 "severity": "warning",
             },
             "exp_annotations": {
-                "summary": "app on web1: the guard holds",
-                "description": f"Gate {gate} has kept the guard of app from acting for a minute. "
-                "`healthguard why app` shows its evidence.",
+                "summary": "app on web1: on hold",
+                "description": f"Gate {gate} has blocked automatic switches of app for a minute. "
+                "To see its evidence: `healthguard why app`.",
                 "command": COMMANDS.get(gate, _BY_HAND),
                 "runbook": "docs/alerts.md#healthguardholding",
             },
