@@ -20,7 +20,7 @@ PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
 VARIABLES = {each["name"]: each for each in BOARD["templating"]["list"]}
 _GIVEN = {"$host": ".*", "$pool": ".*", "$__range": "1h", "$__rate_interval": "20s"}
 # Nothing to show while all is well, and nothing is wrong then.
-QUIET = {"Held back by", "A person is needed", "Alerts that fire", "Inconclusive share"}
+QUIET = {"On hold because of", "Needs attention", "Firing alerts", "Inconclusive share"}
 
 
 def plain(expression: str) -> str:
@@ -43,7 +43,7 @@ def queries() -> Iterator[tuple[str, str]]:
 def test_what_the_person_on_call_asks_first_is_first() -> None:
     first = sorted(PANELS, key=lambda panel: (panel["gridPos"]["y"], panel["gridPos"]["x"]))[:3]
     titles = [panel["title"] for panel in first]
-    assert titles == ["What is active?", "Is it well?", "Could we roll back?"]
+    assert titles == ["What is active?", "Is it healthy?", "Can we roll back?"]
     rows = [panel["title"] for panel in BOARD["panels"] if panel["type"] == "row"]
     assert rows[:3] == ["Now", "What happened when?", "How long did it take?"]
 
@@ -125,7 +125,7 @@ def test_every_panel_shows_something_of_a_real_incident(tmp_path: Path) -> None:
         # What moves last is asked until a scrape has seen it too.
         expressions = dict(queries())
         for title, label, expected in (
-            ("Held back by", "gate", world.pool()["hold"]),
+            ("On hold because of", "gate", world.pool()["hold"]),
             ("Switches", "upstream", "blue"),
             ("Notifications, by outcome", "notifier", "ops"),
         ):

@@ -87,8 +87,8 @@ def test_journalctl_explains(host: Host) -> None:
         *("journalctl", "-x", "--no-pager", f"--after-cursor={since}"),
         "SYSLOG_IDENTIFIER=healthguard",
     )
-    assert "Subject: Pool threader: green is active" in said
-    assert "The way back by hand: healthguard switch threader blue" in said
+    assert "Subject: Pool threader: traffic now goes to green" in said
+    assert "To go back by hand: healthguard switch threader blue" in said
     assert "@HEALTHGUARD" not in said
 
 

@@ -65,7 +65,7 @@ def test_a_rollback_is_told_from_inside_of_the_sandbox(told: Host) -> None:
     assert message is not None
     assert message["pool"] == POOL
     assert message["command"] == f"healthguard switch {POOL} blue"
-    assert "green is active" in message["title"]
+    assert "traffic now goes to green" in message["title"]
 
     # Apprise, too, is loaded and runs in there: its failure is the mail server's absence alone.
     def said() -> list[str]:
