@@ -22,16 +22,16 @@ class Access:
         return peer.uid in (0, self.own_uid) or not self.gids.isdisjoint(peer.groups)
 
     def refusal(self) -> str:
-        """What to tell somebody who may not."""
+        """What somebody who may not is answered."""
         if not self.groups:
-            return "only root and the daemon's own user may change things"
+            return "only root and the daemon's own user may give orders"
         named = ", ".join(
             name if _gid(name) is not None else f"{name} (does not exist on this host)"
             for name in self.groups
         )
         return (
-            "only root, the daemon's own user and members of these groups may change things: "
-            f"{named}; after joining a group, log in again"
+            "only root, the daemon's own user and members of these groups may give orders: "
+            f"{named}. After joining a group, log in again"
         )
 
 

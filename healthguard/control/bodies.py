@@ -26,7 +26,7 @@ def _reason(value: object) -> str:
 def _given_reason(value: object) -> str:
     reason = _reason(value)
     if not reason:
-        raise ValueError("must say why")
+        raise ValueError("must not be empty")
     return reason
 
 
@@ -74,7 +74,7 @@ def arguments(verb: str, raw: bytes) -> dict[str, object]:
     allowed = VERBS[verb]
     given = _object(raw)
     problems = [
-        f"{name[:80]!r}: unknown; known are {', '.join(allowed) or 'none'}"
+        f"{name[:80]!r}: unknown (known: {', '.join(allowed) or 'none'})"
         for name in given
         if name not in allowed
     ]
@@ -116,7 +116,7 @@ def _object(raw: bytes) -> dict[str, object]:
 def _no_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key is there twice")
+        raise ValueError("a key occurs twice")
     return found
 
 

@@ -122,7 +122,7 @@ class Lines:
                 if isinstance(value, dict):
                     yield value
         except (OSError, http.client.HTTPException, ValueError) as error:
-            self.trouble = NoAnswer(SILENT, f"the stream broke off: {error}", sent=True)
+            self.trouble = NoAnswer(SILENT, f"the stream was interrupted: {error}", sent=True)
         finally:
             if self._connection is not None:
                 self._connection.close()
@@ -154,11 +154,11 @@ def _open(
     except FileNotFoundError:
         return NoAnswer(ABSENT, "no such file")
     except ConnectionRefusedError:
-        return NoAnswer(ABSENT, "nobody listens there")
+        return NoAnswer(ABSENT, "nothing is listening there")
     except TimeoutError:
         return NoAnswer(SILENT, "no answer in time", sent)
     except BlockingIOError:
-        return NoAnswer(SILENT, "the daemon takes no connections", sent)
+        return NoAnswer(SILENT, "the daemon does not accept connections", sent)
     except (OSError, http.client.HTTPException, ValueError) as error:
         kind = SILENT if sent else ABSENT
         return NoAnswer(kind, str(error) or type(error).__name__, sent)
@@ -168,7 +168,7 @@ def _reply(answer: http.client.HTTPResponse) -> ApiReply | NoAnswer:
     try:
         body = json.loads(answer.read(_BIGGEST))
     except TimeoutError:
-        return NoAnswer(SILENT, "the answer broke off", sent=True)
+        return NoAnswer(SILENT, "the connection closed in the middle of the answer", sent=True)
     except (OSError, http.client.HTTPException, ValueError) as error:
         return NoAnswer(GARBLED, f"the answer is not JSON: {error}", sent=True)
     if not isinstance(body, dict):

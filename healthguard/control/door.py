@@ -109,7 +109,7 @@ class House(Clients[Door]):
             leaving = next(iter(strangers or silent), connection)
             self.left(leaving)
             leaving.send_away(
-                ApiError(503, "busy", f"there are {MAX_CONNECTIONS} clients already; try again")
+                ApiError(503, "busy", f"too many clients ({MAX_CONNECTIONS}); try again")
             )
 
     def trusts(self, door: Door) -> bool:

@@ -94,8 +94,8 @@ class Api:
             mistake = ApiError(
                 500,
                 "internal",
-                "the daemon made a mistake; its log has the details"
-                + ("" if reading else "; what became of the order is not known"),
+                "internal error in the daemon; see its log: `journalctl -u healthguard`"
+                + ("" if reading else "; the result of the order is unknown"),
                 exit_code=Code.NO_ACCESS if reading else Code.LOST,
             )
             response = json_answer(mistake.body(), mistake.status)
@@ -108,7 +108,7 @@ class Api:
             raise ApiError(
                 405,
                 "wrong_method",
-                f"this path takes {route.method}, not {request.method[:20]}",
+                f"this path accepts {route.method}, not {request.method[:20]}",
                 headers={"Allow": route.method},
             )
         trusted = door.peer is not None and self._access.may_change(door.peer)
@@ -129,7 +129,7 @@ class Api:
             if name not in route.query:
                 known = ", ".join(sorted(route.query)) or "none"
                 raise ApiError(
-                    400, "bad_request", f"{name[:80]!r}: unknown in the query; known are {known}"
+                    400, "bad_request", f"{name[:80]!r}: unknown query parameter (known: {known})"
                 )
         pool = query.get("pool") if route.kind == "events" else route.pool or None
         known_pools = list(self._guard.pools())
@@ -218,7 +218,7 @@ class Api:
         return Outcome(
             code=Code.WAITING,
             error="still_waiting",
-            message=f"not finished within {wait_ms / 1_000:g} s; it goes on",
+            message=f"timed out after {wait_ms / 1_000:g} s; it is still running",
             data={"id": found},
         )
 

@@ -47,7 +47,7 @@ class EventStreams:
         uid = door.peer.uid if door.peer else -1
         full = self._running.total() >= MAX_STREAMS
         if full or (not trusted and self._running[uid] >= MAX_PER_STRANGER):
-            raise ApiError(503, "busy", "too many event streams are open; try again")
+            raise ApiError(503, "busy", "too many open event streams; try again")
         self._running[uid] += 1
         try:
             return await self._send(request, door, trusted, since_wall_ms, pool, follow)

@@ -125,7 +125,7 @@ async def test_3_a_dead_daemon(cli: Cli, folder: Path) -> None:
         dead.bind(str(folder / "dead.sock"))
     ended = await cli("ready", "threader", "--socket", str(folder / "dead.sock"))
     assert ended.code == 3
-    assert "nobody listens there" in ended.err
+    assert "nothing is listening there" in ended.err
 
 
 async def test_3_not_permitted(cli: Cli, guard: FakeGuard) -> None:

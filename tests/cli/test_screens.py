@@ -361,7 +361,7 @@ async def test_watch_redraws_until_ctrl_c(cli: Cli, guard: FakeGuard) -> None:
         terminal = Terminal(cli.path, "status", "--watch", TERM="xterm")
         terminal.until("\x1b[H\x1b[2J", times=2)
         guard.broken = True
-        terminal.until("internal: the daemon made a mistake")
+        terminal.until("internal: internal error in the daemon")
         guard.broken = False
         terminal.until("blue up, green down", times=6)
         terminal.process.send_signal(signal.SIGINT)

@@ -111,4 +111,4 @@ async def test_answers_of_upstreams_are_only_for_those_who_may_change(
 
 
 def test_without_groups_the_refusal_says_who_remains() -> None:
-    assert access_for([]).refusal() == ("only root and the daemon's own user may change things")
+    assert access_for([]).refusal() == ("only root and the daemon's own user may give orders")
