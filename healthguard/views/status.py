@@ -10,7 +10,7 @@ _SHOWN = 4  # pools spelled out
 
 
 def status_line(views: Iterable[PoolView], now_wall_ms: int, log_problem: str = "") -> str:
-    """``threader: blue active, green up, rollback ready; last switch 12m ago | ...``.
+    """``threader: blue active, green up, rollback available; last switch 12m ago | ...``.
 
     ``views``: pools as status shows them. ``log_problem``: why the event log cannot be written.
     """
@@ -65,5 +65,5 @@ def _standing(view: PoolView) -> str:
     if view.bake:
         return f"bake ends in {shown(view.bake.remaining_ms)}"
     if view.rollback_ready:
-        return "rollback ready"
-    return f"rollback NOT ready ({view.hold})" if view.hold else "rollback NOT ready"
+        return "rollback available"
+    return f"rollback unavailable ({view.hold})" if view.hold else "rollback unavailable"

@@ -91,7 +91,7 @@ def test_a_full_disk_does_not_stop_a_switch(tmp_path: Path, small_disk: Path) ->
         world.app("blue").kill()
         world.wait_served("green")
         world.wait_metric("healthguard_event_log_durable", 0)
-        assert "event log is not written" in world.daemon.log()
+        assert "event log cannot be written" in world.daemon.log()
         kept = world.root / "run" / "events.jsonl"
         eventually(lambda: '"event":"switch_completed"' in kept.read_text())
         ballast.unlink()

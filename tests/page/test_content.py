@@ -119,7 +119,9 @@ def test_a_hold_shows_its_gate_its_evidence_and_what_to_type() -> None:
 def test_no_order_is_advised_that_would_be_refused() -> None:
     made = html(cards.card(pool(upstreams=BOTH, phase="holding", hold="standby_not_up"), None))
     assert "To switch by hand: " not in made
-    assert "To switch by hand: " in html(cards.card(pool(upstreams=DOWN, phase="holding", hold="mode"), None))
+    assert "To switch by hand: " in html(
+        cards.card(pool(upstreams=DOWN, phase="holding", hold="mode"), None)
+    )
 
 
 def test_bake_pause_proposal_and_known_bad() -> None:

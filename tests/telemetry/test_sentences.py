@@ -279,7 +279,7 @@ def test_colours(event: dict[str, object], expected: str) -> None:
 
 def test_the_status_line() -> None:
     assert status_line([view()], LATER) == (
-        "threader: blue active, green up, rollback ready; last switch 12m ago"
+        "threader: blue active, green up, rollback available; last switch 12m ago"
     )
     bad = view(
         "shop",
@@ -290,8 +290,8 @@ def test_the_status_line() -> None:
         upstreams={"blue": upstream("down"), "green": upstream()},
     )
     assert status_line([view(), bad], LATER) == (
-        "shop: green active, blue down, rollback NOT ready (standby_not_up)"
-        " | threader: blue active, green up, rollback ready; last switch 12m ago"
+        "shop: green active, blue down, rollback unavailable (standby_not_up)"
+        " | threader: blue active, green up, rollback available; last switch 12m ago"
     )
     assert "active upstream unknown" in status_line([view(active=None)], LATER)
     assert "paused" in status_line([view(paused=PauseView("", "", ""))], LATER)
