@@ -177,7 +177,7 @@ def test_systemd_is_told(notified: tuple[World, Notifications]) -> None:
     world, manager = notified
     eventually(lambda: manager.count("READY=1") == 1)
     world.wait_pool(rollback_ready=True)
-    eventually(lambda: "app: blue active, green up, ready" in manager.status())
+    eventually(lambda: "app: blue active, green up, rollback available" in manager.status())
     world.app("blue").kill()
     world.wait_served("green")
     eventually(lambda: "app: green active" in manager.status())
