@@ -1,7 +1,7 @@
 """The gates: named conditions on acting, one row each.
 
 All are always evaluated; the hold is the first closed one in the order of ``GATES``. To add a
-gate, add its check and its row: what binds whom, what a person may pass, `why` and the docs
+gate, add its check and its row: what binds whom, what a person may pass, `why` and the remedies
 follow from it.
 """
 
@@ -20,7 +20,7 @@ from healthguard.core.state import usable_prepare
 class Binds(IntEnum):
     """Whom a gate binds: each also binds those before it."""
 
-    AUTOMATIC = 0  # only what nobody ordered
+    AUTOMATIC = 0  # what nobody ordered, approvals and deploys
     NAMELESS = 1  # and orders that name no upstream: a second one would flip back
     ORDERS = 2  # and every other order of a person
     FORCED = 3  # and even one with --force
@@ -57,7 +57,7 @@ class Gate:
     may pass it by approving a proposal. ``truth``: while it is closed the truth itself is in
     doubt, which is a hold whether a switch is wanted or not. ``looked_at``: a look at link and
     nginx sees the same, so a refused prepare is outdated by the next change there.
-    ``beside_veto``: it may be closed, too, while a dependency is said to hold alone.
+    ``beside_veto``: its closure does not stop the clock of a dependency's veto.
     ``at_a_look``: one look, some checks and a prepare tell it; the others need the daemon, which
     remembers and has watched.
     """

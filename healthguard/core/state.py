@@ -60,7 +60,7 @@ class Doing:
     preparing_stamp: str = ""  # of the files when it was asked for
     settled_ms: int = 0  # end of the last switch: what was looked at before is ignored
     unsettled: bool = False  # a crash left an attempt that only observation can end
-    retry_ms: int = 0  # no automatic attempt or new prepare before this, after a refusal
+    retry_ms: int = 0  # no prepare for readiness before this, after a refusal
     held_ms: int = -1  # when a wanted switch was last held by another gate than min_down
     veto_ms: int | None = None  # since when a dependency alone holds back a wanted switch
     wake_ms: int = 0  # the Wake that was asked for; 0: none

@@ -39,7 +39,7 @@ _SIGNAL = Actor("signal")
 
 
 class Guard:
-    """Fulfils ``ports.Guard``. Built by the daemon; lives in the event loop's thread."""
+    """Fulfils ``GuardPort``. Built by the daemon; lives in the event loop's thread."""
 
     def __init__(self, config: Config, host: Host) -> None:
         self.config = config

@@ -122,6 +122,7 @@ class Recorder:
     # ------------------------------------------------------------ the thread
 
     def _run(self) -> None:
+        code_version()  # before an upgrade can put other sources in the place of these
         while not self._end.is_set():
             if self._hurry.wait(CALM_FLUSH_S):
                 self._end.wait(FLUSH_S)  # what follows from it is written along

@@ -22,7 +22,7 @@ class Rerun:
     """What a segment came to. It ends at the first difference: later ones are consequences.
 
     ``inputs``: how many ran. ``commands``: how many of them led to commands. ``events``: names
-    of the Records said, and how often.
+    of the events said, and how often.
     """
 
     state: State

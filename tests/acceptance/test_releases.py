@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.world import World
+from tests.support.world import World, never
 
 RELEASE = {"release": {"header": "X-Release-Id"}}
 

@@ -25,6 +25,7 @@ def test_a_rollback_is_told_with_its_reverse(tmp_path: Path) -> None:
         assert message["severity"] == "warning"
         assert "failed" in message["reason"]
         assert "probe health: " in message["evidence"]
+        assert "refused" in message["evidence"] or "reset" in message["evidence"]
         sent = 'healthguard_notifications_total{notifier="ops",outcome="sent"}'
         eventually(lambda: (world.metric(sent) or 0) >= 1)
         assert world.metric(sent.replace("sent", "failed")) == 0

@@ -67,6 +67,7 @@ async def test_a_whole_story_is_told_in_sentences(bench: Bench) -> None:
         "order_received", "order_refused", "paused", "resumed", "switch_undone",
     }  # fmt: skip
     assert "traffic now goes to green (was blue). Automatic switch, decided" in bench.lines()
+    assert ": blue has been failing for" in bench.lines()
     assert "None" not in "".join(line.split('"message":"')[1] for line in messages(bench))
     assert "a body that stays" not in bench.lines()
     assert "a body that stays" in bench.telemetry.event_log.path.read_text()
