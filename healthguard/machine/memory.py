@@ -16,7 +16,10 @@ def load_memory(document: Mapping[str, Any]) -> Memory:
     """The memory in ``document``; ValueError if its version is not known, or if it is torn."""
     version, body = document.get("version"), document.get("memory")
     if version == 1:
-        body = from_version_1(body)
+        try:
+            body = from_version_1(body)
+        except (AttributeError, TypeError) as problem:
+            raise ValueError(f"memory of version 1 is damaged: {problem}") from problem
     elif version != VERSION:
         raise ValueError(f"version {version!r}, this healthguard reads {VERSION} and older")
     return decode(Memory, body)
@@ -30,6 +33,8 @@ def from_version_1(body: Any) -> Any:
         return body
     fresh = dict(body)
     ledger, shadow = fresh.pop("ledger", None), fresh.get("shadow")
+    if ledger is not None and not isinstance(ledger, Mapping):
+        raise ValueError("memory of version 1: ledger: expected an object")
     if isinstance(ledger, Mapping):
         fresh["charges"] = _charges(ledger)
         fresh["marks"] = ledger.get("marks", {})

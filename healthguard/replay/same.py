@@ -42,7 +42,9 @@ def _segment(view: View, segment: Segment, end: str) -> str:
     view["pool"] = header.pool
     view["from"] = view["from"] or iso(header.state.at.wall_ms)
     begins = _digest(header.state)
-    if end and header.reason == "rolled" and begins != end and view["difference"] is None:
+    same_code = header.version == code_version()  # else its state has other sentences
+    rolled = end and same_code and header.reason == "rolled"
+    if rolled and begins != end and view["difference"] is None:
         view["difference"] = _drift(header.pool, header.first, header.state)
     result = rerun(header.state, segment.inputs())
     view["segments"] += 1

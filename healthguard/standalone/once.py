@@ -8,7 +8,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from healthguard.config import PoolConfig
@@ -31,11 +31,13 @@ from healthguard.core.events import (
     Woke,
 )
 from healthguard.core.memory import Memory
-from healthguard.core.model import PASS, Answer, Order, Outcome, Policy, PrepareFact
+from healthguard.core.model import LOST, PASS, Answer, Done, Order, Outcome, Policy, PrepareFact
 from healthguard.core.pool import begin, step
 from healthguard.machine import clock
 from healthguard.nginx.ports import Observer, Sight, Switcher
 from healthguard.probes import Prober
+
+_LOOK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,10 @@ class Once:
         self._pool = pool
         self._name = pool.policy.pool
         self._parts = parts
-        self._inbox: asyncio.Queue[Event] = asyncio.Queue()
+        self._inbox: asyncio.Queue[Event | BaseException] = asyncio.Queue()
+        self._preparing: set[str] = set()
+        self._prepared = self._ordered = False
+        self._held = ExitStack()  # signals, while a switch is under way
         self._tasks: set[asyncio.Task[None]] = set()
         self._outcome: Outcome | None = None
         self._order = Order("switch")
@@ -77,30 +82,46 @@ class Once:
         # Where it is unknown what nginx uses, the link names what probably serves.
         memory = Memory(boot, began, active=sight.link.upstream)
         self._post(Restored(began, memory, boot))
+        assert order.upstream is not None
+        self._start_prepare(order.upstream)
         self._post(self._observed(began.boot_ms, sight))
         self._probe(policy)
+        self._task(self._look_again())
         try:
             while self._outcome is None:
-                self._post(await self._inbox.get())
+                event = await self._inbox.get()
+                if isinstance(event, BaseException):
+                    raise event
+                self._post(event)
             return self._outcome
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            for prober in (
-                each for named in self._parts.probers.values() for each in named.values()
-            ):
+            await self._end()
+
+    async def _end(self) -> None:
+        """Probers first: none may answer into a task that is gone."""
+        for named in self._parts.probers.values():
+            for prober in named.values():
                 prober.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._held.close()
 
     def _post(self, event: Event) -> None:
         self._state, commands = step(self._state, event)
+        if any(isinstance(command, Commit) for command in commands):
+            self._held.enter_context(_uninterrupted())  # before the first word of it is written
         for command in commands:
             self._do(command)
         if isinstance(event, Checked):
             self._count(event)
+        self._prepared = self._prepared or isinstance(event, Prepared)
+        if self._prepared and not self._missing and not self._ordered:
+            self._ordered = True
+            self._inbox.put_nowait(Ordered(clock.now(), self._order))
 
     def _count(self, event: Checked) -> None:
-        """The order is given once every probe has said what it can say."""
+        """The order is given once every probe has said what it can say, and a prepare has ended."""
         place = (event.upstream, event.probe)
         tally = self._state.upstreams[event.upstream].probes[event.probe]
         self._judged[place] = self._judged.get(place, 0) + 1
@@ -108,15 +129,12 @@ class Once:
         enough = max(policy.health.rise, policy.rollback.standby_passes)
         if tally.recent[-1].outcome == PASS and self._judged[place] < enough:
             return
-        if self._missing:
-            self._missing.discard(place)
-            if not self._missing:
-                self._inbox.put_nowait(Ordered(clock.now(), self._order))
+        self._missing.discard(place)
 
     def _do(self, command: Command) -> None:
         match command:
             case Prepare():
-                self._task(self._prepare(command.upstream))
+                self._start_prepare(command.upstream)
             case AskTurn():
                 self._inbox.put_nowait(Turn(clock.now()))
             case Commit():
@@ -131,9 +149,19 @@ class Once:
     def _task(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            self._inbox.put_nowait(problem)  # never wait for what cannot come any more
 
     # ------------------------------------------------------------ what the commands want
+
+    def _start_prepare(self, upstream: str) -> None:
+        if upstream not in self._preparing:
+            self._preparing.add(upstream)
+            self._task(self._prepare(upstream))
 
     async def _prepare(self, upstream: str) -> None:
         busy = "" if self._order.force else self._parts.busy()
@@ -141,14 +169,26 @@ class Once:
             fact = PrepareFact(clock.now(), None, "switch_in_flight", busy)
         else:
             fact = await self._parts.switcher.prepare(self._name, upstream)
+        await self._look()  # a slow `nginx -t` must not make what was seen too old
+        self._preparing.discard(upstream)
         self._inbox.put_nowait(Prepared(clock.now(), upstream, fact))
-        began = clock.now()  # a slow `nginx -t` must not make what was seen too old
+
+    async def _look_again(self) -> None:
+        """Each second, as the daemon does: facts grow old, and an unknown end needs a look."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            await self._look()
+
+    async def _look(self) -> None:
+        began = clock.now()
         sight = await self._parts.observer.look(self._name)
         self._inbox.put_nowait(self._observed(began.boot_ms, sight))
 
     async def _commit(self, command: Commit) -> None:
-        with _uninterrupted():
+        try:
             done = await self._parts.switcher.commit(command)
+        except Exception as problem:  # an edge broke its promise: a person must look
+            done = Done(LOST, message=f"commit failed: {problem!r}", confirm="unclear")
         self._inbox.put_nowait(SwitchFinished(clock.now(), command.switch_id, done))
 
     async def _wake(self, at_boot_ms: int) -> None:

@@ -17,6 +17,7 @@ import pytest
 from healthguard.core.pool import step
 from healthguard.replay.reading import Segment, find
 from healthguard.replay.record import Decoder, read_header, said_text
+from healthguard.replay.run import replay
 from tests.before import renamings as names
 
 FILES = Path(__file__).with_name("files")
@@ -159,6 +160,13 @@ def test_a_record_as_the_recorder_wrote_it() -> None:
         assert [item.seq for item in inputs] == [next(expected) for _ in inputs]
         problem, _ = difference(each.path.name, segment.header.state, inputs)
         assert not problem, problem
+
+
+def test_replay_finds_the_same_decisions_in_a_record_of_the_version_before() -> None:
+    """As a person asks for it: segment after segment, without complaining of other sentences."""
+    view = replay(FILES / "records" / "recorder")
+    assert view["same"], view["pools"]["app"]["difference"]
+    assert not view["pools"]["app"]["damage"]
 
 
 def test_sentences_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

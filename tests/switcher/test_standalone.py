@@ -15,8 +15,12 @@ from typing import Any
 import pytest
 import yaml
 
-from healthguard.core.model import Outcome
+from healthguard.assembly import build_switcher
+from healthguard.config import load
+from healthguard.core.events import Commit
+from healthguard.core.model import Done, Outcome, PrepareFact
 from healthguard.nginx import lock
+from healthguard.nginx.ports import Recovered
 from healthguard.standalone.switch import Seams, switch
 from tests.support.eventually import eventually
 from tests.support.nginx import NginxSandbox, occupied
@@ -346,3 +350,37 @@ def test_killed_in_the_middle_the_next_one_puts_it_right_first(host: Host) -> No
     assert (host.nginx.linked(), host.nginx.get()) == ("green", "green")
     assert not [p for p in host.nginx.links_dir.iterdir() if p.name.startswith(".")]
     assert stat.S_ISLNK(host.nginx.link().lstat().st_mode)
+
+
+class Odd:
+    """Prepares like the real one; its commit ends as ``end`` says."""
+
+    def __init__(self, host: Host, end: Done | Exception) -> None:
+        self._real = build_switcher(load(host.config))
+        self._end = end
+
+    async def prepare(self, pool: str, upstream: str) -> PrepareFact:
+        return await self._real.prepare(pool, upstream)
+
+    async def commit(self, _order: Commit) -> Done:
+        if isinstance(self._end, Exception):
+            raise self._end
+        return self._end
+
+    async def reconcile(self) -> tuple[Recovered, ...]:
+        return ()
+
+
+def test_an_end_that_the_switcher_does_not_know_is_found_out(host: Host) -> None:
+    """Its connection broke: link and workers tell, and nobody waits for ever."""
+    seams = Seams(host.disable, Odd(host, Done("")))
+    outcome = switch(host.config, "app", "green", "because", seams=seams)
+    assert (outcome.code, outcome.error) == (4, "undone"), outcome
+    assert host.names() == ["switch_started", "switch_undone"]
+
+
+def test_a_switcher_that_breaks_leaves_it_to_a_person(host: Host) -> None:
+    seams = Seams(host.disable, Odd(host, RuntimeError("broken")))
+    outcome = switch(host.config, "app", "green", "because", seams=seams)
+    assert (outcome.code, outcome.error) == (5, "lost"), outcome
+    assert "broken" in outcome.message
