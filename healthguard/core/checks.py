@@ -33,17 +33,24 @@ def link_unmanaged(now: Now, _to: str | None) -> Verdict:
     """The link is a symlink to one of ours."""
     link = now.state.seen.link
     if link is None or stale(now.state.seen, now.state.at):
-        return PENDING, "the link has not been checked for 15s"
+        return PENDING, f"the link {_unseen(now)}"
     if link.upstream is None:
         return CLOSED, link.problem
     return OPEN, f"the link points to {link.upstream}"
+
+
+def _unseen(now: Now) -> str:
+    looked_ms = now.state.seen.looked_ms
+    if looked_ms is None:
+        return "has not been checked yet"
+    return f"was last checked {shown(now.state.at.boot_ms - looked_ms)} ago"
 
 
 def nginx_down(now: Now, _to: str | None) -> Verdict:
     """nginx runs."""
     nginx = now.state.seen.nginx
     if nginx is None or stale(now.state.seen, now.state.at):
-        return PENDING, "nginx has not been checked for 15s"
+        return PENDING, f"nginx {_unseen(now)}"
     if nginx.state == "down":
         return CLOSED, nginx.detail or "nginx is not running"
     return OPEN, "nginx is running"
@@ -75,14 +82,14 @@ def starting(now: Now, _to: str | None) -> Verdict:
     """What serves has a fresh verdict, and has been seen up in this boot or had its time for it."""
     state, here = now.state, now.serving
     if here is None or health_of(state, here) == UNKNOWN:
-        return CLOSED, f"{here or 'the active upstream'} has not been judged since the start"
+        return CLOSED, f"no verdict yet on {here or 'the active upstream'}: up or down is not known"
     left = state.memory.grace_from_ms + state.policy.rollback.start_grace_ms - state.at.boot_ms
     if here not in state.memory.seen_up and left > 0:
         why = (
             f"{here} has not been up since this host booted; {shown(left)} of its start grace left"
         )
         return CLOSED, why
-    return OPEN, f"{here} has a recent verdict"
+    return OPEN, f"the verdict on {here} is recent"
 
 
 def self_unhealthy(now: Now, to: str | None) -> Verdict:
@@ -145,7 +152,7 @@ def unproven(now: Now, to: str | None) -> Verdict:
         return OPEN, "no target"
     why = releases.unproven(now, to)
     if not why:
-        return OPEN, f"what {to} runs is proven"
+        return OPEN, f"the release on {to} is proven"
     return CLOSED, f"{why}. If it is good: `healthguard good {now.state.policy.pool} {to}`"
 
 
@@ -156,12 +163,12 @@ def standby_not_up(now: Now, to: str | None) -> Verdict:
     state = now.state
     found, needed = state.upstreams.get(to), state.policy.rollback.standby_passes
     if found is None or found.health != UP:
-        why = "is down" if found is not None and found.health == DOWN else "has not been judged yet"
+        why = "is down" if found is not None and found.health == DOWN else "has no verdict yet"
         return CLOSED, f"{to} {why}{_last_reason(state, to)}"
     require = state.policy.upstreams[to].require
     enough, _ = fresh_passes(found, state.policy.health, require, needed, state.at.boot_ms)
     if not enough:
-        return CLOSED, _too_few_passes(to, found, needed)
+        return CLOSED, _too_few_passes(to, found, require, needed)
     limit = state.policy.health.window_fails
     worst = max((failed_in(tally.window) for tally in found.probes.values()), default=0)
     if limit and 2 * worst > limit:
@@ -178,11 +185,12 @@ def _last_reason(state: State, upstream: str) -> str:
     return ""
 
 
-def _too_few_passes(to: str, found: Upstream, needed: int) -> str:
-    least = min((tally.passes for tally in found.probes.values()), default=0)
-    if least < needed:
-        return f"{to} has passed only {least} of the {needed} checks in a row that it needs"
-    return f"the last passed check of {to} is too old"
+def _too_few_passes(to: str, found: Upstream, require: int, needed: int) -> str:
+    passes = sorted((tally.passes for tally in found.probes.values()), reverse=True)
+    short = passes[(require or len(passes)) - 1]  # of the probes that count, the one that lags
+    if short < needed:
+        return f"{to} has passed only {short} of the {needed} checks in a row that it needs"
+    return f"{to} is up, but its last passed check is too old"
 
 
 def dependency_down(now: Now, _to: str | None) -> Verdict:
@@ -252,7 +260,7 @@ def forced(now: Now, _to: str | None) -> Verdict:
     if memory.bake is not None and memory.bake.forced:
         return (
             CLOSED,
-            f"{memory.bake.upstream} was switched to with --force: nothing automatic in its bake",
+            f"{memory.bake.upstream} was switched to with --force: no automatic switch in its bake",
         )
     return OPEN, "no order was forced"
 
@@ -264,8 +272,10 @@ def paused(now: Now, _to: str | None) -> Verdict:
         left = shown(max(0, pause.until_ms - now.state.at.boot_ms))
         return CLOSED, f"paused by {pause.by}, {left} left: {pause.reason}"
     if now.state.memory.down_at_pause_end:
-        why = "the pause ended while the active upstream was down: `resume`, or it comes up once"
-        return CLOSED, why
+        return CLOSED, (
+            "the pause ended while the active upstream was down: no automatic switch until it is"
+            f" up once, or `healthguard resume {now.state.policy.pool}`"
+        )
     return OPEN, "not paused"
 
 

@@ -6,6 +6,35 @@ from healthguard.core.model import Result
 from healthguard.core.moments import iso
 from healthguard.core.state import State, failing_since_ms
 
+# What each reason of a result means, to be read after "3 checks in a row failed:".
+WORDS = {
+    "refused": "connection refused",
+    "reset": "connection reset",
+    "timeout": "no answer in time",
+    "eof": "connection closed too early",
+    "protocol": "no valid HTTP answer",
+    "tls": "TLS failed",
+    "unreachable": "host unreachable",
+    "exit": "the command failed",
+    "status": "unexpected HTTP status",
+    "slow": "too slow",
+    "header": "a header is missing or wrong",
+    "body": "the body is not as expected",
+    "json": "the JSON is not as expected",
+    # Inconclusive: a problem of this host.
+    "loop_late": "healthguard was stopped or starved of CPU",
+    "no_descriptors": "out of file descriptors",
+    "no_memory": "out of memory, buffers or processes",
+    "no_route": "no route, or the network is down",
+    "no_local_port": "no local port or address is free",
+    "no_permission": "forbidden by permissions or the local firewall",
+    "dns": "name resolution failed",
+    "no_command": "the probe's command cannot be run",
+    "ca_file": "the trusted certificates cannot be read",
+    "os_error": "an error of the operating system",
+    "internal": "an error inside healthguard",
+}
+
 
 def failure_sentence(state: State, upstream: str | None) -> str:
     """Why ``upstream`` is held to be failing, by numbers."""
@@ -30,22 +59,8 @@ def _in_a_row(tally: Tally) -> str:
     return f"{count} failed: {what_failed(last) if last is not None else 'unknown'}"
 
 
-# Reasons of a probe that does not say more.
-_WORDS = {
-    "refused": "connection refused",
-    "reset": "connection reset",
-    "timeout": "no answer in time",
-    "eof": "connection closed too early",
-    "protocol": "no valid HTTP answer",
-    "tls": "TLS failed",
-    "unreachable": "host unreachable",
-    "exit": "the command failed",
-    "slow": "too slow",
-}
-
-
 def what_failed(result: Result) -> str:
-    """``HTTP 500, expected 200-299``, or the detail with its reason as a tag."""
+    """``HTTP 500, expected 200-299``; else what the reason means, and the detail in brackets."""
     return in_words(result.reason, result.status, result.detail)
 
 
@@ -53,9 +68,8 @@ def in_words(reason: str, status: object, detail: str) -> str:
     """``what_failed`` of a result as an event carries it, where parts may be missing."""
     if reason == "status":
         return f"HTTP {status}, {detail}" if detail else f"HTTP {status}"
-    if detail:
-        return f"{detail} ({reason})"
-    return _WORDS.get(reason, reason)
+    words = WORDS.get(reason, reason)  # of another version it may be unknown
+    return f"{words} ({detail})" if detail else words
 
 
 def evidence(state: State, upstream: str | None) -> list[dict[str, object]]:

@@ -65,7 +65,7 @@ def common_failure(pools: Iterable[State]) -> str:
     if count < 2 or max(began) - min(began) > interval:
         return ""
     which = "both pools" if count == 2 else f"all {count} pools"
-    return f"{which} failed at the same moment and no standby passes: probably this host"
+    return f"{which} failed at once and no standby passes: probably this host, not the apps"
 
 
 def any_passes(pools: Iterable[State], since_ms: int) -> bool:
