@@ -79,22 +79,9 @@ def said_text(commands: tuple[Command, ...]) -> str:
     return canonical(said(commands)) if commands else ""
 
 
-# Fields that hold sentences; everything else of an event or an answer is compared.
-_SENTENCES = frozenset(
-    [
-        "reason",
-        "message",
-        "failure",
-        "problem",
-        "detail",
-        "evidence",
-        "warnings",
-        "why",
-        "text",
-        "answer",
-        "hand",
-    ]
-)
+# With ``reason`` and ``evidence`` the fields in which the core makes sentences; everything else of
+# an event or an answer is compared.
+_SENTENCES = frozenset(("message", "failure", "detail", "warnings"))
 
 
 def _loose(text: str) -> Any:
@@ -110,8 +97,17 @@ def _without_sentences(value: Any) -> Any:
     return {
         key: None if key == "Save" else _without_sentences(each)
         for key, each in value.items()
-        if key not in _SENTENCES
+        if not _is_sentence(key, each, value)
     }
+
+
+def _is_sentence(key: str, value: object, beside: Mapping[str, Any]) -> bool:
+    """``beside``: the fields that ``key`` is one of."""
+    if key == "reason":  # of a probe's result it is one of a few words
+        return "probe" not in beside and "dependency" not in beside
+    if key == "evidence":  # of a gate; an event has results there
+        return isinstance(value, str)
+    return key in _SENTENCES
 
 
 def _told(command: Command) -> Any:
