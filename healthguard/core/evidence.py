@@ -16,7 +16,6 @@ WORDS = {
     "tls": "TLS failed",
     "unreachable": "host unreachable",
     "exit": "the command failed",
-    "status": "unexpected HTTP status",
     "slow": "too slow",
     "header": "a header is missing or wrong",
     "body": "the body is not as expected",

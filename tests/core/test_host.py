@@ -20,7 +20,7 @@ def pool(blue: str = PASS, green: str = PASS, *, later: int = 0) -> State:
 def test_all_pools_failing_at_once_without_a_passing_standby_is_taken_for_the_hosts_fault() -> None:
     states = [pool(FAIL, FAIL), pool(FAIL, FAIL)]
     assert common_failure(states) == (
-        "both pools failed at the same moment and no standby passes: probably this host"
+        "both pools failed at once and no standby passes: probably this host, not the apps"
     )
 
 

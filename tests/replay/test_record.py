@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healthguard.core import events as ev
+from healthguard.core.codes import Code
 from healthguard.core.memory import Memory
-from healthguard.core.model import Actor, Answer, Instant, LinkFact, NginxFact, Order
+from healthguard.core.model import Actor, Answer, Instant, LinkFact, NginxFact, Order, Outcome
 from healthguard.core.state import State
 from healthguard.replay.record import (
     Decoder,
     Encoder,
     Header,
+    Input,
     header_line,
     read_header,
     said,
@@ -157,3 +159,72 @@ def test_more_shapes_than_are_remembered_are_written_in_full() -> None:
     answers = [replace(BAD, excerpt=str(n)) for n in range(5_000)] + [GOOD] * 3
     text = through([(ev.Checked(at, "blue", "health", each), ()) for each in answers])
     assert text.count('"shape"') == 4_096
+
+
+# --------------------------------------------------------------- of another version
+
+RESULT = {"probe": "health", "reason": "refused", "status": None, "detail": "by 10.0.0.1:80"}
+HEALTH = ev.Say("app-1", "health_changed", "app", "warning", {**RESULT, "upstream": "blue"})
+HOLD = ev.Say(
+    "app-2", "hold_entered", "app", "error", {"gate": "mode", "reason": "a", "failure": "b"}
+)
+SWITCH = ev.Say(
+    "app-3",
+    "switch_lost",
+    "app",
+    "error",
+    {"reason": "a", "message": "b", "warnings": ["c"], "hand": "dana", "evidence": [RESULT]},
+)
+LINK = ev.Say("app-4", "link_changed", "app", "warning", {"problem": "not a symlink"})
+GATE = {"gate": "mode", "closed": True, "evidence": "a"}
+REPLY = ev.Reply("o1", Outcome(Code.REFUSED, "mode", "a", {"warnings": ["b"], "gates": [GATE]}))
+
+
+def other(said: ev.Say, **fields: object) -> ev.Say:
+    return replace(said, fields={**said.fields, **fields})
+
+
+def answer(message: str, **data: object) -> ev.Reply:
+    return replace(REPLY, outcome=replace(REPLY.outcome, message=message, data=data))
+
+
+def same(recorded: ev.Command, now: ev.Command, *, exact: bool = False) -> bool:
+    item = Input(1, ev.Woke(Instant(1, 2)), said_text((recorded,)), exact)
+    return item.same((now,))
+
+
+@pytest.mark.parametrize(
+    ("recorded", "now"),
+    [
+        (HEALTH, other(HEALTH, detail="x")),
+        (HOLD, other(HOLD, reason="x")),
+        (HOLD, other(HOLD, failure="x")),
+        (SWITCH, other(SWITCH, reason="x", message="y", warnings=["z"])),
+        (SWITCH, other(SWITCH, evidence=[{**RESULT, "detail": "x"}])),
+        (REPLY, answer("x", warnings=["y"], gates=[{**GATE, "evidence": "z"}])),
+        (ev.Save(Memory("boot-1", Instant(1, 2))), ev.Save(Memory("boot-2", Instant(1, 2)))),
+    ],
+)
+def test_sentences_of_another_version_are_not_compared(
+    recorded: ev.Command, now: ev.Command
+) -> None:
+    assert same(recorded, now)
+    assert not same(recorded, now, exact=True)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "now"),
+    [
+        (HEALTH, other(HEALTH, reason="timeout")),
+        (HEALTH, other(HEALTH, status=500)),
+        (other(HEALTH, dependency="db"), other(HEALTH, dependency="db", reason="timeout")),
+        (HOLD, other(HOLD, gate="paused")),
+        (SWITCH, other(SWITCH, hand="sam")),
+        (SWITCH, other(SWITCH, evidence=[])),
+        (SWITCH, other(SWITCH, evidence=[{**RESULT, "reason": "timeout"}])),
+        (LINK, other(LINK, problem="")),
+        (REPLY, answer("a", warnings=["b"], gates=[{**GATE, "closed": False}])),
+    ],
+)
+def test_everything_else_of_another_version_is(recorded: ev.Command, now: ev.Command) -> None:
+    assert not same(recorded, now)

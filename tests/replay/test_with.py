@@ -197,7 +197,7 @@ def test_a_shorter_timeout_can_be_tried_and_a_longer_one_not(tmp_path: Path) -> 
 
     pool = tried(tmp_path / "short", says, {"health": {"timeout": "400ms"}})
     assert [found["kind"] for found in pool["findings"]] == ["false_alarm_added"]
-    assert "timeout" in pool["findings"][0]["candidate"]["reason"]
+    assert "no answer in time" in pool["findings"][0]["candidate"]["reason"]
     pool = tried(tmp_path / "long", says, {"health": {"timeout": "4s"}})
     assert pool["findings"] == []
     assert any("blue.health: timeout 4000 ms instead of 2000 ms" in each for each in pool["untold"])

@@ -19,6 +19,7 @@ from typing import Any
 
 from healthguard.core import events as ev
 from healthguard.core.gates import evaluate
+from healthguard.core.happenings import HAPPENINGS
 from healthguard.core.health import interval_ms
 from healthguard.core.memory import Bake, Memory, Switch
 from healthguard.core.model import (
@@ -55,6 +56,11 @@ PROOFS = {
     "refused": "",
     "": "unclear",
 }
+
+
+def _check_listed(said: ev.Say) -> None:
+    """Whatever happens in any test: the event is in the list of all, and so is each field."""
+    assert said.fields.keys() <= HAPPENINGS[said.event].fields, said
 
 
 class Clock:
@@ -230,6 +236,7 @@ class Pool(Clock):
             case ev.Reply(order, outcome):
                 self.replies_to(order, outcome)
             case ev.Say():
+                _check_listed(command)
                 self.tells(command)
         return None
 
