@@ -57,13 +57,13 @@ def test_a_gate_says_why_it_is_closed(story: Callable[[], Story], gate: str, evi
 
 
 def test_the_probe_that_lags_is_the_one_that_counts() -> None:
-    """One of three may fail as it likes where two are enough."""
-    probes = {"green": {"a": Expect(), "b": Expect(), "c": Expect()}}
+    """Two of four may fail as they like where two are enough."""
+    probes = {"green": {name: Expect() for name in ("a", "b", "c", "d")}}
     story = Story(policy(probes=probes, require={"green": 2})).begins()
     for probe in ("a", "a", "b", "b"):
         story.after(100).answer("green", Answer(1, 200), probe)
     story.answer("green", REFUSED, "b").answer("green", Answer(1, 200), "b")
-    story.answer("green", REFUSED, "c")
+    story.answer("green", REFUSED, "c").answer("green", REFUSED, "d")
     assert story.gates("green")["standby_not_up"].evidence == (
         "green has passed only 1 of the 2 checks in a row that it needs"
     )

@@ -165,6 +165,9 @@ def test_more_shapes_than_are_remembered_are_written_in_full() -> None:
 
 RESULT = {"probe": "health", "reason": "refused", "status": None, "detail": "by 10.0.0.1:80"}
 HEALTH = ev.Say("app-1", "health_changed", "app", "warning", {**RESULT, "upstream": "blue"})
+DEPENDENCY = ev.Say(
+    "app-1", "health_changed", "app", "warning", {"dependency": "db", "reason": "refused"}
+)
 HOLD = ev.Say(
     "app-2", "hold_entered", "app", "error", {"gate": "mode", "reason": "a", "failure": "b"}
 )
@@ -217,7 +220,7 @@ def test_sentences_of_another_version_are_not_compared(
     [
         (HEALTH, other(HEALTH, reason="timeout")),
         (HEALTH, other(HEALTH, status=500)),
-        (other(HEALTH, dependency="db"), other(HEALTH, dependency="db", reason="timeout")),
+        (DEPENDENCY, other(DEPENDENCY, reason="timeout")),
         (HOLD, other(HOLD, gate="paused")),
         (SWITCH, other(SWITCH, hand="sam")),
         (SWITCH, other(SWITCH, evidence=[])),
